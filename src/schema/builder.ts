@@ -1,0 +1,63 @@
+import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
+import DataloaderPlugin from '@pothos/plugin-dataloader';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import ValidationPlugin from '@pothos/plugin-validation';
+import { SlipwayError } from '../errors.ts';
+import type { Context } from '../module.ts';
+import type { InterfaceTypes, ObjectTypes } from './object-types.ts';
+
+export interface SchemaTypes {
+  Context: Context;
+  Objects: ObjectTypes;
+  Interfaces: InterfaceTypes;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date | string | number };
+    JSON: { Input: unknown; Output: unknown };
+  };
+  AuthScopes: { signedIn: boolean };
+  DefaultFieldNullability: false;
+}
+
+/** The cost of one operation at most (see limits); lists multiply by their page size. */
+export const maxCost = 5000;
+
+/** A Pothos builder with our plug-ins: one for each schema that is built, never shared. */
+export function createBuilder() {
+  return new SchemaBuilder<SchemaTypes>({
+    // scope-auth stands first so that no other plug-in's wrapper runs for a caller without the scope.
+    plugins: [ScopeAuthPlugin, ErrorsPlugin, ValidationPlugin, RelayPlugin, DataloaderPlugin, ComplexityPlugin],
+    defaultFieldNullability: false,
+    scopeAuth: {
+      authScopes: (context) => ({ signedIn: !context.caller.anonymous }),
+      unauthorizedError: () => new SlipwayError('UNAUTHENTICATED', 'Sign in first: this needs a valid access token.'),
+    },
+    errors: { defaultTypes: [] },
+    complexity: { limit: { complexity: maxCost }, defaultComplexity: 1, defaultListMultiplier: 10 },
+    relay: {
+      cursorType: 'String',
+      nodeQueryOptions: { description: 'The object behind a global id; null when it is absent or not visible.' },
+      nodesQueryOptions: { description: 'The objects behind global ids, each null when absent or not visible.' },
+    },
+  });
+}
+
+export type Builder = ReturnType<typeof createBuilder>;
+
+/**
+ * Makes a ref once for each builder. A Pothos ref holds state, so one declared at module scope breaks the second
+ * schema in a process.
+ */
+export function perBuilder<T>(make: (builder: Builder) => T): (builder: Builder) => T {
+  const made = new WeakMap<Builder, { ref: T }>();
+  return (builder) => {
+    const present = made.get(builder);
+    if (present) return present.ref;
+    const ref = make(builder);
+    made.set(builder, { ref });
+    return ref;
+  };
+}

@@ -1,0 +1,133 @@
+import { invalid } from '../errors.ts';
+import type { Builder } from './builder.ts';
+
+export const defaultPageSize = 50;
+export const maxPageSize = 200;
+
+export interface PageArgs {
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}
+
+/** One page in the form every connection type has. */
+export interface Page<T> {
+  edges: { cursor: string; node: T }[];
+  pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
+  totalCount: number;
+}
+
+/** A sort key: compared element by element, numbers as numbers and strings by code unit. */
+export type SortKey = readonly (string | number | null)[];
+
+export function compareKeys(a: SortKey, b: SortKey): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const [x, y] = [a[i] ?? null, b[i] ?? null];
+    if (x === y) continue;
+    if (x === null) return -1;
+    if (y === null) return 1;
+    return x < y ? -1 : 1;
+  }
+  return a.length - b.length;
+}
+
+/** Cursors hold the sort key (whose last element is the id), so any replica can read them. */
+export function encodeCursor(key: SortKey): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/** The sort key in a cursor of `length` elements; INVALID on `field` for anything else. */
+export function decodeCursor(cursor: string, length: number, field: string): SortKey {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (
+      Array.isArray(key) &&
+      key.length === length &&
+      key.every((part) => part === null || typeof part === 'string' || typeof part === 'number')
+    ) {
+      return key as SortKey;
+    }
+  } catch {
+    // Not ours: answered below like any other foreign text.
+  }
+  throw invalid(
+    field,
+    `"${field}" is not a cursor of this list. Use pageInfo.startCursor, pageInfo.endCursor or edges.cursor.`,
+    'BAD_CURSOR',
+  );
+}
+
+function size(value: number | null | undefined, field: 'first' | 'last'): number | null {
+  if (value === null || value === undefined) return null;
+  if (value >= 1 && value <= maxPageSize) return value;
+  throw invalid(field, `"${field}" must be from 1 to ${maxPageSize}, not ${value}.`, 'PAGE_SIZE');
+}
+
+/** `first` and `last` checked and defaulted: exactly one of them is set. */
+export function pageSize(args: PageArgs): { first: number | null; last: number | null } {
+  const [first, last] = [size(args.first, 'first'), size(args.last, 'last')];
+  if (first !== null && last !== null) throw invalid('last', 'Give "first" or "last", not both.', 'PAGE_SIZE');
+  return first === null && last === null ? { first: defaultPageSize, last } : { first, last };
+}
+
+/**
+ * Cuts a page out of items that are already filtered, in any order. `key` gives the sort key, ending with a unique id;
+ * `descending` turns the order round.
+ */
+export function paginate<T>(
+  items: readonly T[],
+  args: PageArgs,
+  key: (item: T) => SortKey,
+  descending = false,
+): Page<T> {
+  const { first, last } = pageSize(args);
+  const sign = descending ? -1 : 1;
+  const sorted = items.map((node) => ({ node, key: key(node) })).sort((a, b) => sign * compareKeys(a.key, b.key));
+  const length = sorted[0]?.key.length ?? 0;
+  let [from, to] = [0, sorted.length];
+  if (length > 0 && args.after) {
+    const after = decodeCursor(args.after, length, 'after');
+    from = sorted.findIndex((item) => sign * compareKeys(item.key, after) > 0);
+    if (from < 0) from = sorted.length;
+  }
+  if (length > 0 && args.before) {
+    const before = decodeCursor(args.before, length, 'before');
+    const end = sorted.findIndex((item) => sign * compareKeys(item.key, before) >= 0);
+    if (end >= 0) to = end;
+  }
+  if (first !== null) to = Math.min(to, from + first);
+  else from = Math.max(from, to - (last ?? 0));
+  const edges = sorted
+    .slice(from, Math.max(from, to))
+    .map((item) => ({ cursor: encodeCursor(item.key), node: item.node }));
+  return {
+    edges,
+    totalCount: sorted.length,
+    pageInfo: {
+      hasPreviousPage: edges.length > 0 && from > 0,
+      hasNextPage: edges.length > 0 && to < sorted.length,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  };
+}
+
+/** The four arguments of every connection, with descriptions. */
+// oxlint-disable-next-line typescript/no-explicit-any -- Pothos has one arg builder type per schema types; inference needs the concrete call
+export function pageArgs(arg: any): {
+  first: ReturnType<ArgBuilder['int']>;
+  after: ReturnType<ArgBuilder['string']>;
+  last: ReturnType<ArgBuilder['int']>;
+  before: ReturnType<ArgBuilder['string']>;
+} {
+  return {
+    first: arg.int({
+      description: `How many from the start, 1 to ${maxPageSize}; ${defaultPageSize} when neither first nor last is given.`,
+    }),
+    after: arg.string({ description: 'Only what comes after this cursor.' }),
+    last: arg.int({ description: `How many from the end, 1 to ${maxPageSize}.` }),
+    before: arg.string({ description: 'Only what comes before this cursor.' }),
+  };
+}
+type ArgBuilder = Parameters<Parameters<Builder['queryField']>[1]>[0]['arg'];

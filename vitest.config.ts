@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+// graphql has a `development` export condition that Vite would take while yoga and Pothos, loaded by Node itself,
+// do not: two copies of graphql in one process, and `instanceof GraphQLError` fails.
+export default defineConfig({
+  ssr: { resolve: { conditions: ['module', 'node', 'module-sync'] } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/cluster/**', 'test/browser/**', 'test/postgres/**'],
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});

@@ -49,7 +49,10 @@ function bodyRefusal(request: IncomingMessage, bodyTypes: readonly string[] | un
   const hasBody =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   if (!bodyTypes || !hasBody) return null;
-  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (bodyTypes.includes(type)) return null;
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
+  if (bodyTypes.includes(type) && (charset === undefined || /^"?utf-8"?$/.test(charset))) return null;
   return { status: 415, message: `Send ${bodyTypes[0]}, not ${type || 'a body without a content type'}.` };
 }

@@ -101,6 +101,11 @@ export interface Context {
   readonly signal: AbortSignal;
   /** The service behind a ref: throws when no enabled module provides it; `[]` for a `many` ref without providers. */
   use<R extends ServiceRef<unknown>>(ref: R): ServiceOf<R>;
+  /**
+   * Ends the caller's connection: a WebSocket with this close code (architecture: 4403 right withdrawn, 4410 too slow),
+   * an SSE response, which has no codes, by ending it.
+   */
+  end(code: 4403 | 4410, reason: string): void;
   /** One value per request and `make` function: for DataLoaders. */
   perRequest<T>(make: (context: Context) => T): T;
 }

@@ -36,9 +36,23 @@ export function createBuilder() {
       unauthorizedError: () => new SlipwayError('UNAUTHENTICATED', 'Sign in first: this needs a valid access token.'),
     },
     errors: { defaultTypes: [] },
-    complexity: { limit: { complexity: maxCost }, defaultComplexity: 1, defaultListMultiplier: 10 },
+    complexity: {
+      limit: { complexity: maxCost },
+      defaultComplexity: 1,
+      defaultListMultiplier: 10,
+      complexityError: (_, { complexity }) =>
+        new SlipwayError(
+          'LIMIT_EXCEEDED',
+          `The operation costs ${complexity}, more than ${maxCost}: ask for fewer fields or smaller pages.`,
+          {
+            reason: 'COST',
+          },
+        ),
+    },
     relay: {
       cursorType: 'String',
+      nodeTypeOptions: { description: 'An object with a global id.' },
+      pageInfoTypeOptions: { description: 'Where a page of a list ends.' },
       nodeQueryOptions: { description: 'The object behind a global id; null when it is absent or not visible.' },
       nodesQueryOptions: { description: 'The objects behind global ids, each null when absent or not visible.' },
     },

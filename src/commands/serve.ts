@@ -1,0 +1,107 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import { BootError } from '../boot-error.ts';
+import { systemClock } from '../clock.ts';
+import type { Environment, Settings } from '../config.ts';
+import { connect } from '../k8s/connect.ts';
+import { type EmbeddedCluster, startEmbedded } from '../k8s/embedded/index.ts';
+import type { Log } from '../log.ts';
+import { type RunningServer, createServer } from '../server.ts';
+import { loadModules } from './load-modules.ts';
+
+/** Starts what the settings ask for and logs the ready line. */
+export async function serve(
+  settings: Settings,
+  environment: Environment,
+  log: Log,
+): Promise<{ stop(): Promise<void>; server: RunningServer }> {
+  const { modules, config } = await loadModules(settings, environment);
+  requireLoopback(settings);
+  const dataDir = resolve(settings.SLIPWAY_DATA_DIR);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const embedded = settings.SLIPWAY_CLUSTER === 'embedded' ? await startEmbeddedCluster(settings, dataDir, log) : null;
+  try {
+    const cluster = await connect({
+      mode:
+        settings.SLIPWAY_CLUSTER === 'embedded'
+          ? 'EMBEDDED'
+          : settings.SLIPWAY_CLUSTER === 'kubeconfig'
+            ? 'KUBECONFIG'
+            : 'IN_CLUSTER',
+      namespaces: settings.SLIPWAY_NAMESPACES ?? null,
+      namespace: settings.SLIPWAY_NAMESPACE,
+      ...(settings.SLIPWAY_KUBE_CONTEXT !== undefined && { context: settings.SLIPWAY_KUBE_CONTEXT }),
+      ...(embedded && { embedded }),
+      ...(environment.KUBECONFIG && { kubeconfig: environment.KUBECONFIG }),
+      clock: systemClock,
+      log,
+    });
+    const server = await createServer({
+      modules,
+      config,
+      cluster,
+      host: settings.SLIPWAY_HOST,
+      port: settings.SLIPWAY_PORT,
+      dataDir,
+      log,
+    });
+    await announce(server, embedded, dataDir, log);
+    return {
+      server,
+      async stop() {
+        await server.stop();
+        await embedded?.stop();
+      },
+    };
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+/** Without sign-in everybody who reaches the port is the local user: so nobody but this machine may reach it. */
+function requireLoopback(settings: Settings): void {
+  const host = settings.SLIPWAY_HOST;
+  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  if (loopback) return;
+  throw new BootError([
+    {
+      module: 'server',
+      field: 'SLIPWAY_HOST',
+      message: `${host} can be reached from other machines, and no sign-in is configured.`,
+      remedy: 'Use a loopback address such as 127.0.0.1.',
+    },
+  ]);
+}
+
+function startEmbeddedCluster(settings: Settings, dataDir: string, log: Log): Promise<EmbeddedCluster> {
+  return startEmbedded({
+    dataDir,
+    apiPort: settings.SLIPWAY_EMBEDDED_API_PORT,
+    gatewayPort: settings.SLIPWAY_GATEWAY_PORT,
+    demo: settings.SLIPWAY_DEMO,
+    namespace: settings.SLIPWAY_NAMESPACE,
+    clock: systemClock,
+    log: log.child({ part: 'embedded' }),
+  });
+}
+
+/** Writes `endpoints.json`, then logs the one line that says the server is ready and where. */
+async function announce(
+  server: RunningServer,
+  embedded: EmbeddedCluster | null,
+  dataDir: string,
+  log: Log,
+): Promise<void> {
+  const endpoints = {
+    graphql: `${server.url}/graphql`,
+    console: null,
+    kubernetes: server.cluster.url,
+    gateway: embedded?.gatewayUrl ?? null,
+    metrics: null,
+  };
+  await writeFile(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, null, 2)}\n`);
+  const { graphql, console, kubernetes, gateway } = endpoints;
+  log.info({ graphql, console, kubernetes, gateway, ...(embedded && { graphiql: `${server.url}/graphiql` }) }, 'ready');
+}

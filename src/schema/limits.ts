@@ -1,0 +1,114 @@
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  type SelectionSetNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql';
+
+/** What one request may ask for (facts of the field: query depth, aliases, …). Each is tested at n and n+1. */
+export const limits = {
+  tokens: 1000,
+  depth: 10,
+  aliases: 15,
+  rootFields: 10,
+  directives: 20,
+  fragments: 20,
+  /** Bytes of the request body. */
+  bodyBytes: 1_572_864,
+  /** Bytes of one WebSocket message. */
+  messageBytes: 65_536,
+  /** Operations at once on one WebSocket. */
+  socketOperations: 32,
+} as const;
+
+function exceeded(what: string, limit: number, reason: string): GraphQLError {
+  return new GraphQLError(`The document has ${what} than ${limit}.`, {
+    extensions: { code: 'LIMIT_EXCEEDED', reason },
+  });
+}
+
+/** The validation rules behind the limits; introspection has graphql-js' own depth rule. */
+export const limitRules: ValidationRule[] = [countRule, depthRule];
+
+function countRule(context: ValidationContext): ASTVisitor {
+  let [aliases, directives, fragments] = [0, 0, 0];
+  return {
+    Field(node) {
+      if (node.alias && ++aliases === limits.aliases + 1)
+        context.reportError(exceeded('more aliases', limits.aliases, 'ALIASES'));
+    },
+    Directive() {
+      if (++directives === limits.directives + 1)
+        context.reportError(exceeded('more directives', limits.directives, 'DIRECTIVES'));
+    },
+    FragmentDefinition() {
+      if (++fragments === limits.fragments + 1)
+        context.reportError(exceeded('more fragments', limits.fragments, 'FRAGMENTS'));
+    },
+    OperationDefinition(node) {
+      const document = context.getDocument();
+      const count = rootFields(node.selectionSet, document, new Set());
+      if (count > limits.rootFields)
+        context.reportError(exceeded('more root fields', limits.rootFields, 'ROOT_FIELDS'));
+    },
+  };
+}
+
+function fragmentNamed(document: DocumentNode, name: string): FragmentDefinitionNode | undefined {
+  return document.definitions.find(
+    (definition): definition is FragmentDefinitionNode =>
+      definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === name,
+  );
+}
+
+/** Counts through fragments; each fragment once on a path, so cycles end. */
+function rootFields(set: SelectionSetNode, document: DocumentNode, seen: ReadonlySet<string>): number {
+  let count = 0;
+  for (const selection of set.selections) {
+    if (count > limits.rootFields) return count;
+    if (selection.kind === Kind.FIELD) count++;
+    else if (selection.kind === Kind.INLINE_FRAGMENT) count += rootFields(selection.selectionSet, document, seen);
+    else if (!seen.has(selection.name.value)) {
+      const fragment = fragmentNamed(document, selection.name.value);
+      if (fragment) count += rootFields(fragment.selectionSet, document, new Set([...seen, selection.name.value]));
+    }
+  }
+  return count;
+}
+
+function depthRule(context: ValidationContext): ASTVisitor {
+  // Depth of each fragment is computed once: a fan-out of fragments stays linear.
+  const known = new Map<string, number>();
+  const depthOf = (set: SelectionSetNode, path: ReadonlySet<string>): number => {
+    let deepest = 0;
+    for (const selection of set.selections) {
+      let depth = 0;
+      if (selection.kind === Kind.FIELD) {
+        if (selection.name.value.startsWith('__')) continue;
+        depth = 1 + (selection.selectionSet ? depthOf(selection.selectionSet, path) : 0);
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) depth = depthOf(selection.selectionSet, path);
+      else depth = depthOfFragment(selection.name.value, path);
+      deepest = Math.max(deepest, depth);
+    }
+    return deepest;
+  };
+  const depthOfFragment = (name: string, path: ReadonlySet<string>): number => {
+    const present = known.get(name);
+    if (present !== undefined) return present;
+    const fragment = path.has(name) ? undefined : fragmentNamed(context.getDocument(), name);
+    const depth = fragment ? depthOf(fragment.selectionSet, new Set([...path, name])) : 0;
+    known.set(name, depth);
+    return depth;
+  };
+  return {
+    OperationDefinition(node) {
+      if (depthOf(node.selectionSet, new Set()) > limits.depth) {
+        context.reportError(exceeded('a selection deeper', limits.depth, 'DEPTH'));
+      }
+    },
+  };
+}

@@ -1,0 +1,30 @@
+/** What GraphiQL shows first. */
+export const tour = `# Slipway: every service run with its live health. Press the play button.
+query Runs {
+  serviceRuns(first: 20) {
+    totalCount
+    nodes {
+      id
+      name
+      namespace
+      status {
+        state
+        health
+        message
+        reasons { code message hint }
+        service { url urls { name url method } }
+      }
+      actions
+    }
+  }
+}
+
+# Watch health change as it happens.
+subscription Health {
+  serviceHealthChanged {
+    type
+    previous
+    serviceRun { name status { state health message } }
+  }
+}
+`;

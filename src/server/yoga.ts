@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type Plugin, createYoga } from 'graphql-yoga';
+import type { Caller } from '../caller.ts';
+import { type ContextSource, authenticate, createContext } from '../context.ts';
+import type { Context } from '../module.ts';
+import { limitRules, limits } from '../schema/limits.ts';
+import { presentError, useErrorPerField } from './errors.ts';
+
+/** What the HTTP server and the WebSocket server hand to yoga besides the request. */
+export interface ServerContext {
+  req: IncomingMessage;
+  res?: ServerResponse;
+  /** Set by the WebSocket server, which signs callers in once for each socket. */
+  socket?: { caller: Caller; end: Context['end']; signal: AbortSignal };
+}
+
+/** Tokens are counted while parsing, so an endless document costs no more than the limit. */
+function useLimits(): Plugin {
+  return {
+    onParse: ({ parseFn, setParseFn }) => {
+      setParseFn((source: string, options: object) => {
+        try {
+          return parseFn(source, { ...options, maxTokens: limits.tokens });
+        } catch (error) {
+          if (!(error instanceof GraphQLError) || !error.message.includes(`${limits.tokens} tokens`)) throw error;
+          const extensions = { code: 'LIMIT_EXCEEDED', reason: 'TOKENS', http: { status: 400 } };
+          throw new GraphQLError(`The document has more than ${limits.tokens} tokens.`, { extensions });
+        }
+      });
+    },
+    onValidate: ({ addValidationRule }) => limitRules.forEach((rule) => addValidationRule(rule)),
+  };
+}
+
+/** Introspection is for those who have signed in. */
+function useIntrospectionPolicy(): Plugin {
+  return {
+    onValidate: ({ addValidationRule, context }) => {
+      if ((context as unknown as Partial<Context>).caller?.anonymous)
+        addValidationRule(NoSchemaIntrospectionCustomRule);
+    },
+  };
+}
+
+/** GraphQL over HTTP and SSE, hardened: no CORS, no batches, no forms, no GraphiQL of its own. */
+export function createGraphQL(schema: GraphQLSchema, source: ContextSource) {
+  return createYoga<ServerContext, Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    healthCheckEndpoint: '/livez',
+    landingPage: false,
+    graphiql: false,
+    cors: false,
+    batching: false,
+    multipart: false,
+    maxRequestBodySize: limits.bodyBytes,
+    logging: false,
+    maskedErrors: {
+      maskError: (error) => presentError(error, source.log, crypto.randomUUID()),
+    },
+    plugins: [useLimits(), useIntrospectionPolicy(), useErrorPerField(), ...source.modules.plugins],
+    context: async ({ req, res, request, socket }) => {
+      if (socket) return createContext(source, { headers: new Headers(), ...socket });
+      const caller = await authenticate(source, request.headers);
+      const signal = requestSignal(req, res);
+      return createContext(source, { headers: request.headers, caller, signal, end: () => res?.destroy() });
+    },
+  });
+}
+
+export type GraphQLHandler = ReturnType<typeof createGraphQL>;
+
+/** Aborted when the client goes away before its answer is complete. */
+function requestSignal(request: IncomingMessage, response: ServerResponse | undefined): AbortSignal {
+  const aborter = new AbortController();
+  response?.once('close', () => aborter.abort());
+  if (!response) request.once('close', () => aborter.abort());
+  return aborter.signal;
+}

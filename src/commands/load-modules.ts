@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 import { BootError, type Problem } from '../boot-error.ts';
@@ -35,17 +36,30 @@ async function importModule(name: string, problems: Problem[]): Promise<AnyModul
     problems.push({ module: name, field: 'modules', message, remedy });
     return null;
   };
-  const isPath = name.startsWith('.') || name.startsWith('/');
+  const url = locate(name);
+  if (url === null) {
+    const known = builtinModules.map((module) => module.name).join(', ');
+    return fail('is not installed.', `Install the package, correct the name, or use one of ${known}.`);
+  }
   try {
-    const imported = (await import(isPath ? pathToFileURL(resolve(name)).href : name)) as { default?: unknown };
+    const imported = (await import(url)) as { default?: unknown };
     if (moduleVersion(imported.default) !== undefined) return imported.default as AnyModule;
     return fail('has no default export made by defineModule.', 'Export the module as default.');
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
-    const known = builtinModules.map((module) => module.name).join(', ');
-    const remedy = missing
-      ? `Install it, correct the name, or use one of ${known}.`
-      : 'Mend the module or remove it from `modules`.';
-    return fail(`can't be loaded: ${(error as Error).message.split('\n')[0]}.`, remedy);
+    const [line = ''] = (error as Error).message.split('\n');
+    return fail(`can't be loaded: ${line}.`, 'Mend the module or remove it from `modules`.');
   }
+}
+
+/** Packages are looked up from the working directory first, as the user's project has them, then beside the server. */
+function locate(name: string): string | null {
+  if (name.startsWith('.') || name.startsWith('/')) return pathToFileURL(resolve(name)).href;
+  for (const base of [resolve('package.json'), import.meta.filename]) {
+    try {
+      return pathToFileURL(createRequire(base).resolve(name)).href;
+    } catch {
+      continue; // not installed there
+    }
+  }
+  return null;
 }

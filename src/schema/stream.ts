@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto';
+import type { Scope, Verb } from '../caller.ts';
+import type { Clock } from '../clock.ts';
+import type { FreshnessSource } from '../k8s/cluster.ts';
+import type { Context } from '../module.ts';
+import { readCursor, viewOf } from './stream/cursor.ts';
+import type { StreamEvent } from './stream/events.ts';
+import { type Group, createGroup } from './stream/group.ts';
+import type { Entry } from './stream/history.ts';
+import { type ItemSource, createLedger } from './stream/ledger.ts';
+import { type Member, type StreamRequest, endSlow, renewScope } from './stream/member.ts';
+import { createRounds } from './stream/rounds.ts';
+import { Subscriber } from './stream/subscriber.ts';
+
+export { streamEventTypes } from './stream/events.ts';
+export type { StreamEvent, StreamEventType } from './stream/events.ts';
+export { SlowConsumer } from './stream/member.ts';
+export type { StreamRequest } from './stream/member.ts';
+
+export interface StreamOptions<Item> {
+  source: ItemSource<Item>;
+  /** What clients know an item by. */
+  id: (item: Item) => string;
+  /** Another uid under the same id is another item: REMOVED, then ADDED. */
+  uid: (item: Item) => string;
+  /** Whether a change is worth a CHANGED. @default every change is */
+  changed?: (before: Item, after: Item) => boolean;
+  /** The name of the terminal state an item is in, or null: entering one is never merged away. @default none is */
+  terminal?: (item: Item) => string | null;
+  /** True when the scope includes the item. */
+  includes: (scope: Scope, item: Item) => boolean;
+  freshness: Pick<FreshnessSource, 'state' | 'subscribe'>;
+  clock: Clock;
+  limits?: Partial<StreamLimits>;
+}
+
+export interface StreamLimits {
+  /** Changes kept for those who come back. @default 4096 */
+  history: number;
+  /** Unread events of one subscriber; one more and it is ended. @default 10000 */
+  buffer: number;
+  /** How long something may wait for a subscriber that does not read. @default 10000 */
+  patienceMs: number;
+  /** How often scopes are resolved again. @default 4000 */
+  renewMs: number;
+}
+
+/** Snapshot, then changes, to any number of subscribers (the protocol is that of `Subscription` in the schema). */
+export interface Stream<Item> {
+  readonly subscribers: number;
+  /** INVALID with field `after` for a garbage cursor. */
+  subscribe(request: StreamRequest<Item>): AsyncIterableIterator<StreamEvent<Item>, undefined>;
+  /** Resolves the scopes of all subscribers now. */
+  renew(): Promise<void>;
+  /** Ends all subscriptions. */
+  stop(): void;
+}
+
+/** Opens a subscription for a caller: in its scope, until it goes away or loses the right. */
+export async function openStream<Item>(
+  stream: Stream<Item>,
+  context: Context,
+  request: Pick<StreamRequest<Item>, 'filter' | 'matches' | 'after'>,
+  verb: Verb = 'see',
+): Promise<AsyncIterableIterator<StreamEvent<Item>, undefined>> {
+  const { access, signal } = context;
+  const scope = await access.scope(verb);
+  const end: Context['end'] = (code, reason) => context.end(code, reason);
+  return stream.subscribe({ ...request, scope, signal, end, renew: () => access.scope(verb) });
+}
+
+const defaults: StreamLimits = { history: 4096, buffer: 10_000, patienceMs: 10_000, renewMs: 4_000 };
+
+/** Keeps the items' history and tells it to each subscriber, in its own scope and at its own pace. */
+export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
+  const { clock, freshness, includes } = options;
+  const limits = { ...defaults, ...options.limits };
+  const terminal = options.terminal ?? (() => null);
+  const process = randomBytes(9).toString('base64url');
+  const members = new Set<Member<Item>>();
+  const groups = createGroups({ ...options, terminal, process });
+  const ledger = createLedger(options.source, { ...options, capacity: limits.history, tell });
+
+  function tell(entry: Entry<Item>): void {
+    for (const group of groups.all()) {
+      const event = group.event(entry);
+      if (!event) continue;
+      for (const member of group.members) {
+        member.subscriber.push(event);
+        if (member.subscriber.waiting > limits.buffer) endSlow(member);
+      }
+    }
+  }
+
+  function begin(group: Group<Item, Member<Item>>, after: string | null, reset = after !== null) {
+    const now = { seq: ledger.history.seq, at: clock.now(), freshness: freshness.state };
+    const from = after === null ? null : readCursor(after);
+    const resumable = from?.process === process && from.view === group.view && from.synced;
+    const missed = resumable ? ledger.history.since(from.seq) : null;
+    return missed ? group.replay(missed, now) : group.snapshot(ledger.items, now, reset);
+  }
+
+  function move(member: Member<Item>, scope: Scope): void {
+    groups.leave(member);
+    member.group = groups.of(member.request, scope);
+    member.group.members.add(member);
+    member.subscriber.restart(begin(member.group, null, true));
+  }
+
+  const renew = (member: Member<Item>) => renewScope(member, { items: ledger.items, includes, move });
+
+  let renewedAt = 0;
+  const rounds = createRounds(clock, Math.min(limits.patienceMs / 4, limits.renewMs), (now, paused) => {
+    for (const member of members) {
+      const { stalledSince } = member.subscriber;
+      if (stalledSince === null) continue;
+      if (paused) member.subscriber.stalledSince = now;
+      else if (now - stalledSince >= limits.patienceMs) endSlow(member);
+    }
+    if (now - renewedAt >= limits.renewMs) {
+      renewedAt = now;
+      for (const member of members) void renew(member);
+    }
+    return members.size > 0;
+  });
+
+  return {
+    get subscribers() {
+      return members.size;
+    },
+    subscribe(request) {
+      const { after = null, scope, signal } = request;
+      if (after !== null) readCursor(after);
+      const group = groups.of(request, scope);
+      const onEnd = () => {
+        members.delete(member);
+        groups.leave(member);
+        signal?.removeEventListener('abort', abort);
+      };
+      const subscriber = new Subscriber(begin(group, after), { now: () => clock.now(), terminal, onEnd });
+      const member: Member<Item> = { request, subscriber, group, renewing: false };
+      const abort = () => subscriber.end();
+      members.add(member);
+      group.members.add(member);
+      signal?.addEventListener('abort', abort, { once: true });
+      if (signal?.aborted) abort();
+      rounds.start();
+      return subscriber;
+    },
+    async renew() {
+      await Promise.all([...members].map(renew));
+    },
+    stop() {
+      ledger.stop();
+      rounds.stop();
+      for (const { subscriber } of members) subscriber.end();
+    },
+  };
+}
+
+type GroupOptions<Item> = StreamOptions<Item> & { terminal: (item: Item) => string | null; process: string };
+
+/** The groups that have members, by what their cursors say. */
+function createGroups<Item>(options: GroupOptions<Item>) {
+  const { id, terminal, process, includes, changed = () => true } = options;
+  const groups = new Map<string, Group<Item, Member<Item>>>();
+  return {
+    all: () => groups.values(),
+    of({ filter, matches }: StreamRequest<Item>, scope: Scope) {
+      const view = viewOf(filter, scope.key);
+      const present = groups.get(view);
+      if (present) return present;
+      const visible = (item: Item) => includes(scope, item) && matches(item);
+      const group = createGroup<Item, Member<Item>>({ process, view, scope, visible }, { id, changed, terminal });
+      groups.set(view, group);
+      return group;
+    },
+    leave(member: Member<Item>) {
+      const { group } = member;
+      group.members.delete(member);
+      if (group.members.size === 0 && groups.get(group.view) === group) groups.delete(group.view);
+    },
+  };
+}

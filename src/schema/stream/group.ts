@@ -1,0 +1,112 @@
+import type { Scope } from '../../caller.ts';
+import type { Freshness } from '../../k8s/cluster.ts';
+import { type Buffer, createBuffer } from './buffer.ts';
+import { writeCursor } from './cursor.ts';
+import type { StreamEvent, StreamEventType } from './events.ts';
+import type { Entry } from './history.ts';
+
+/** What a stream knows of its items. */
+export interface ItemRules<Item> {
+  id: (item: Item) => string;
+  changed: (before: Item, after: Item) => boolean;
+  terminal: (item: Item) => string | null;
+}
+
+/** One filter in one access scope: its subscribers share every event, so each is made once. */
+export interface Group<Item, Member> {
+  /** Stands for filter and scope; part of every cursor. */
+  readonly view: string;
+  readonly scope: Scope;
+  readonly members: Set<Member>;
+  visible: (item: Item) => boolean;
+  /** The live event of a change; null when it does not concern the group. */
+  event(entry: Entry<Item>): StreamEvent<Item> | null;
+  /** One ADDED for each item, then SYNCED; preceded by RESET when the reader holds something else. */
+  snapshot(items: Iterable<Item>, now: Moment, reset: boolean): Iterator<StreamEvent<Item>>;
+  /** What the entries amount to, then SYNCED. */
+  replay(entries: readonly Entry<Item>[], now: Moment): Iterator<StreamEvent<Item>>;
+}
+
+/** Where and when a snapshot or replay was cut. */
+export interface Moment {
+  seq: number;
+  at: number;
+  freshness: Freshness;
+}
+
+export function createGroup<Item, Member>(
+  options: { process: string; view: string; scope: Scope; visible: (item: Item) => boolean },
+  rules: ItemRules<Item>,
+): Group<Item, Member> {
+  const { process, view, scope, visible } = options;
+
+  function cursor(seq: number, nth: number, synced: boolean): string {
+    return writeCursor({ process, seq, synced, view }, nth);
+  }
+
+  function marker(type: StreamEventType, at: number, cursor: string): StreamEvent<Item> {
+    return { type, cursor, item: null, id: null, previous: null, coalesced: 0, at };
+  }
+
+  function added(item: Item, at: number, cursor: string): StreamEvent<Item> {
+    return { type: 'ADDED', cursor, item, id: rules.id(item), previous: null, coalesced: 0, at };
+  }
+
+  /** An item that leaves the view is told by its id alone. */
+  function event({ seq, at, before, after, freshness }: Entry<Item>, live = true): StreamEvent<Item> | null {
+    const place = () => cursor(seq, 0, live);
+    if (freshness !== undefined) return marker(freshness, at, place());
+    const was = before !== undefined && visible(before) ? before : undefined;
+    const is = after !== undefined && visible(after) ? after : undefined;
+    if (was === undefined) return is === undefined ? null : added(is, at, place());
+    if (is === undefined) return { ...marker('REMOVED', at, place()), id: rules.id(was) };
+    if (!rules.changed(was, is)) return null;
+    return { ...added(is, at, place()), type: 'CHANGED', previous: was };
+  }
+
+  // Many join at the same moment after a restart: they share one list.
+  let matching: { seq: number; items: readonly Item[] } | null = null;
+  function matchingAt(seq: number, items: Iterable<Item>): readonly Item[] {
+    if (matching?.seq !== seq) matching = { seq, items: Array.from(items).filter(visible) };
+    return matching.items;
+  }
+
+  function* synced({ seq, at, freshness }: Moment, turned: boolean): Generator<StreamEvent<Item>> {
+    yield marker('SYNCED', at, cursor(seq, 0, true));
+    if (turned || freshness === 'STALE') yield marker(freshness, at, cursor(seq, 1, true));
+  }
+
+  function* tellAll(present: readonly Item[], now: Moment, reset: boolean): Generator<StreamEvent<Item>> {
+    const { seq, at } = now;
+    let nth = 0;
+    if (reset) yield marker('RESET', at, cursor(seq, nth++, false));
+    for (const item of present) yield added(item, at, cursor(seq, nth++, false));
+    yield* synced(now, false);
+  }
+
+  function* tellMissed(missed: Buffer<Item>, now: Moment, turned: boolean): Generator<StreamEvent<Item>> {
+    for (let change = missed.shift(); change; change = missed.shift()) yield change;
+    yield* synced(now, turned);
+  }
+
+  return {
+    view,
+    scope,
+    visible,
+    members: new Set(),
+    event(entry) {
+      matching = null;
+      return event(entry);
+    },
+    snapshot: (items, now, reset) => tellAll(matchingAt(now.seq, items), now, reset),
+    replay(entries, now) {
+      const missed = createBuffer<Item>(rules.terminal);
+      for (const entry of entries) {
+        const change = entry.freshness === undefined ? event(entry, false) : null;
+        if (change) missed.push(change);
+      }
+      const turned = entries.some((entry) => entry.freshness !== undefined);
+      return tellMissed(missed, now, turned);
+    },
+  };
+}

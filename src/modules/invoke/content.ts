@@ -1,0 +1,117 @@
+import { isUtf8 } from 'node:buffer';
+
+/** A media type taken apart: lower case, without its other parameters. */
+export interface ContentType {
+  type: string;
+  charset: string | null;
+}
+
+export interface Text {
+  text: string;
+  /** Some bytes were not text in that charset and became U+FFFD. */
+  lossy: boolean;
+}
+
+const textTypes = new Set([
+  'application/json',
+  'application/json5',
+  'application/json-seq',
+  'application/jsonl',
+  'application/jsonlines',
+  'application/x-jsonlines',
+  'application/ndjson',
+  'application/x-ndjson',
+  'application/xml',
+  'application/xml-dtd',
+  'application/yaml',
+  'application/x-yaml',
+  'application/toml',
+  'application/javascript',
+  'application/ecmascript',
+  'application/graphql',
+  'application/sql',
+  'application/x-www-form-urlencoded',
+]);
+
+// What files of other kinds begin with, whatever their label says.
+const signatures = [
+  '\x89PNG',
+  'GIF87a',
+  'GIF89a',
+  '\xff\xd8\xff',
+  '%PDF-',
+  '\x7fELF',
+  'PK\x03\x04',
+  '\x1f\x8b',
+  'BZh',
+  '\xfd7zXZ',
+  '7z\xbc\xaf',
+  '\x28\xb5\x2f\xfd',
+  'RIFF',
+  'OggS',
+  'ID3',
+  'wOFF',
+  'wOF2',
+  '\x00asm',
+  '\xca\xfe\xba\xbe',
+].map((signature) => Buffer.from(signature, 'latin1'));
+
+const byteOrderMarks: readonly (readonly [charset: string, bytes: Buffer])[] = [
+  ['utf-8', Buffer.from([0xef, 0xbb, 0xbf])],
+  ['utf-16le', Buffer.from([0xff, 0xfe])],
+  ['utf-16be', Buffer.from([0xfe, 0xff])],
+];
+
+export function parseContentType(value: string | null): ContentType | null {
+  const match = /^\s*([^\s;,]+\/[^\s;,]+)/.exec(value ?? '');
+  if (!match?.[1]) return null;
+  const charset = /;\s*charset\s*=\s*"?([^\s";,]+)/i.exec(value ?? '')?.[1] ?? null;
+  return { type: match[1].toLowerCase(), charset: charset?.toLowerCase() ?? null };
+}
+
+/** Whether bodies of this type are shown as text; null (no type) is decided by the bytes. */
+export function isTextType(content: ContentType | null): boolean {
+  if (!content) return true;
+  const { type } = content;
+  return type.startsWith('text/') || textTypes.has(type) || /\+(json|xml|yaml)$/.test(type);
+}
+
+/** True for bytes that begin like an image, an archive, a program and the like. */
+export function looksBinary(bytes: Uint8Array): boolean {
+  return signatures.some((signature) => signature.equals(bytes.subarray(0, signature.length)));
+}
+
+/** The charset to decode with: a byte order mark, else what the type says, else UTF-8; null when it is unknown. */
+export function charsetOf(bytes: Uint8Array, content: ContentType | null): string | null {
+  const mark = byteOrderMarks.find(([, signature]) => signature.equals(bytes.subarray(0, signature.length)));
+  if (mark) return mark[0];
+  const charset = content?.charset ?? 'utf-8';
+  try {
+    return new TextDecoder(charset).encoding;
+  } catch {
+    // A label the Encoding Standard does not know.
+    return null;
+  }
+}
+
+/**
+ * The body as text; null when it is not text. `cut`: bytes are missing at the end, so that half a character there is
+ * no damage.
+ */
+export function decodeText(bytes: Uint8Array, content: ContentType | null, cut: boolean): Text | null {
+  if (bytes.length === 0) return { text: '', lossy: false };
+  if (!isTextType(content) || looksBinary(bytes)) return null;
+  const charset = charsetOf(bytes, content);
+  if (!charset) return null;
+  if (!content && charset === 'utf-8' && !cut && !isUtf8(bytes)) return null;
+  const decoded = decodeWith(charset, bytes, cut);
+  return decoded.text.includes('\0') || (!content && decoded.lossy) ? null : decoded;
+}
+
+function decodeWith(charset: string, bytes: Uint8Array, cut: boolean): Text {
+  try {
+    return { text: new TextDecoder(charset, { fatal: true }).decode(bytes, { stream: cut }), lossy: false };
+  } catch {
+    return { text: new TextDecoder(charset).decode(bytes, { stream: cut }), lossy: true };
+  }
+}

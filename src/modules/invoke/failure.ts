@@ -1,0 +1,54 @@
+import { errors } from 'undici';
+
+export type Outcome =
+  | 'IN_PROGRESS'
+  | 'REFUSED'
+  | 'COMPLETED'
+  | 'TIMEOUT'
+  | 'UNREACHABLE'
+  | 'RESPONSE_TOO_LARGE'
+  | 'UNSUPPORTED_CONTENT'
+  | 'PROTOCOL_ERROR'
+  | 'CANCELLED';
+
+/** How a call went wrong, in words that tell nothing of the network behind the service. */
+export class CallFailure extends Error {
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome, message: string) {
+    super(message);
+    this.name = 'CallFailure';
+    this.outcome = outcome;
+  }
+}
+
+const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
+const unreachableCodes = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'ETIMEDOUT',
+]);
+
+/** What an error of the transport or of a decoder means; anything unexpected is thrown on. */
+export function callFailure(error: unknown, aborted: unknown): CallFailure {
+  if (aborted instanceof CallFailure) return aborted;
+  if (error instanceof CallFailure) return error;
+  if (error instanceof errors.HTTPParserError)
+    return new CallFailure('PROTOCOL_ERROR', 'The answer is not proper HTTP.');
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code !== 'string' || code === 'UND_ERR_INVALID_ARG') throw error;
+  if (unreachableCodes.has(code)) return new CallFailure('UNREACHABLE', 'The service refused the connection.');
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') {
+    return new CallFailure('PROTOCOL_ERROR', 'The headers of the answer are too large.');
+  }
+  if (closedCodes.has(code)) {
+    return new CallFailure('PROTOCOL_ERROR', 'The service closed the connection before its answer was complete.');
+  }
+  if (code.startsWith('Z') || code.startsWith('ERR_')) {
+    return new CallFailure('PROTOCOL_ERROR', 'The body of the answer is damaged.');
+  }
+  return new CallFailure('PROTOCOL_ERROR', 'The answer is not proper HTTP.');
+}

@@ -1,0 +1,137 @@
+import type { Readable } from 'node:stream';
+import type { OpenCall } from './call.ts';
+import { type ContentType, decodeText, isTextType, parseContentType } from './content.ts';
+import { contentEncodings, decoded } from './decode.ts';
+import { CallFailure, type Outcome } from './failure.ts';
+import type { Header } from './headers.ts';
+
+/** An answer as the history shows it. */
+export interface Response {
+  status: number;
+  statusText: string;
+  headers: Header[];
+  contentType: string | null;
+  /** Decoded text; null when there is none or it is not text. */
+  body: string | null;
+  /** Decoded bytes read; of a body that is not text its declared length. */
+  bodyBytes: number;
+  /** Bytes of the body are missing. */
+  truncated: boolean;
+  lossy: boolean;
+}
+
+export interface Result {
+  outcome: Outcome;
+  message: string | null;
+  response: Response;
+}
+
+/** Status and headers, before anything of the body. */
+export function responseHead({ status, statusText, headers }: OpenCall): Response {
+  const contentType = headers.find((header) => header.name.toLowerCase() === 'content-type')?.value ?? null;
+  return { status, statusText, headers, contentType, body: null, bodyBytes: 0, truncated: false, lossy: false };
+}
+
+/** How the body can be read as text; a failure when it can't be, null when there is no body by the rules of HTTP. */
+export function readable(
+  call: OpenCall,
+  method: string,
+  maxBytes: number,
+): { body: Readable; content: ContentType | null } | CallFailure | null {
+  if (method === 'HEAD' || call.status === 204 || call.status === 304) return null;
+  const content = parseContentType(responseHead(call).contentType);
+  if (!isTextType(content)) {
+    return new CallFailure('UNSUPPORTED_CONTENT', `The answer is ${content?.type ?? 'not text'}: only text is shown.`);
+  }
+  const encodings = contentEncodings(call.headers);
+  if (!encodings) {
+    return new CallFailure(
+      'UNSUPPORTED_CONTENT',
+      'The body of the answer is compressed in a way that is not known here.',
+    );
+  }
+  return { body: decoded(call.body, encodings, maxBytes), content };
+}
+
+/** The declared length of a body we do not read; 0 when it is not said. */
+export function declaredLength(headers: readonly Header[]): number {
+  const value = headers.find((header) => header.name.toLowerCase() === 'content-length')?.value ?? '';
+  return /^\d{1,9}$/.test(value) ? Number(value) : 0;
+}
+
+/** Reads the answer up to `maxBytes` of decoded body and closes the call. Never rejects for what the service did. */
+export async function readResponse(call: OpenCall, method: string, maxBytes: number): Promise<Result> {
+  const head = responseHead(call);
+  try {
+    const source = readable(call, method, maxBytes);
+    if (source === null) return { outcome: 'COMPLETED', message: null, response: head };
+    if (source instanceof CallFailure) {
+      const length = declaredLength(call.headers);
+      if (call.headers.some(isEmptyLength))
+        return { outcome: 'COMPLETED', message: null, response: { ...head, body: '' } };
+      return { outcome: source.outcome, message: source.message, response: { ...head, bodyBytes: length } };
+    }
+    const { bytes, truncated, error } = await collect(source.body, maxBytes);
+    const failure = error === null ? null : call.failure(error);
+    return textResult(head, source.content, bytes, truncated, failure);
+  } finally {
+    call.close();
+  }
+}
+
+function isEmptyLength({ name, value }: Header): boolean {
+  return name.toLowerCase() === 'content-length' && value === '0';
+}
+
+function textResult(
+  head: Response,
+  content: ContentType | null,
+  bytes: Buffer,
+  capped: boolean,
+  failure: CallFailure | null,
+): Result {
+  const truncated = capped || failure !== null;
+  const text = decodeText(bytes, content, truncated);
+  const response = {
+    ...head,
+    body: text?.text ?? null,
+    bodyBytes: bytes.length,
+    truncated: truncated && text !== null,
+    lossy: text?.lossy ?? false,
+  };
+  if (failure) return { outcome: failure.outcome, message: failure.message, response };
+  if (!text) {
+    return {
+      outcome: 'UNSUPPORTED_CONTENT',
+      message: 'The body of the answer is not text, whatever its label says.',
+      response,
+    };
+  }
+  if (!capped) return { outcome: 'COMPLETED', message: null, response };
+  const message = `The body of the answer is larger than ${bytes.length} bytes: this is its beginning.`;
+  return { outcome: 'RESPONSE_TOO_LARGE', message, response };
+}
+
+interface Collected {
+  bytes: Buffer;
+  /** There was more than the cap. */
+  truncated: boolean;
+  error: unknown;
+}
+
+async function collect(body: Readable, maxBytes: number): Promise<Collected> {
+  const chunks: Buffer[] = [];
+  let left = maxBytes;
+  const done = (truncated: boolean, error: unknown = null) => ({ bytes: Buffer.concat(chunks), truncated, error });
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      // A copy: a slice would keep the whole buffer of the decoder alive.
+      chunks.push(Buffer.from(chunk.subarray(0, left)));
+      if (chunk.length > left) return done(true);
+      left -= chunk.length;
+    }
+    return done(false);
+  } catch (error) {
+    return done(false, error ?? new CallFailure('PROTOCOL_ERROR', 'The answer broke off.'));
+  }
+}

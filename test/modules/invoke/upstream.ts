@@ -1,0 +1,58 @@
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+
+/** A raw TCP service that answers as it is told, whatever HTTP says about it. */
+export interface Upstream extends AsyncDisposable {
+  port: number;
+  /** What each connection sent, in the order of the connections. */
+  requests: string[];
+  /** Resolves when every connection so far is closed. */
+  idle(): Promise<void>;
+}
+
+export type Script = (socket: Socket, request: string) => void;
+
+/** Runs `script` once for each connection, as soon as the head of a request and its body are in. */
+export async function startUpstream(script: Script | string | Buffer): Promise<Upstream> {
+  const requests: string[] = [];
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    const index = requests.push('') - 1;
+    let started = false;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('data', (chunk) => {
+      const request = (requests[index] += chunk.toString('latin1'));
+      if (started || !complete(request)) return;
+      started = true;
+      if (typeof script === 'function') script(socket, request);
+      else socket.end(script);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    requests,
+    async idle() {
+      await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function complete(request: string): boolean {
+  const [head = '', body] = request.split('\r\n\r\n', 2);
+  const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+  return body !== undefined && request.length >= head.length + 4 + length;
+}
+
+/** An answer with a body of known length. */
+export function answer(body: string | Buffer, headers: Record<string, string> = {}, status = '200 OK'): Buffer {
+  const bytes = Buffer.from(body);
+  const lines = { 'content-type': 'text/plain', 'content-length': String(bytes.length), ...headers };
+  const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.concat([Buffer.from(`HTTP/1.1 ${status}\r\n${head.join('')}\r\n`), bytes]);
+}

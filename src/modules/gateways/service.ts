@@ -1,5 +1,8 @@
-import type { HTTPRoute, Secret, SecurityPolicy } from '../../k8s/resources.ts';
-import { manyRef } from '../../module.ts';
+import type { Access } from '../../caller.ts';
+import type { HTTPRoute, KubeObject, Secret, SecurityPolicy } from '../../k8s/resources.ts';
+import { manyRef, serviceRef } from '../../module.ts';
+import type { Millis, ObjectRef } from '../runs/service.ts';
+import type { Fault } from './htpasswd.ts';
 
 export type GatewayAuthKind = 'NONE' | 'BASIC' | 'API_KEY' | 'JWT' | 'OTHER' | 'UNKNOWN';
 
@@ -28,8 +31,107 @@ export interface PolicyBackend {
   /** The protection a policy object stands for. */
   read(policy: SecurityPolicy): GatewayAuth | { kind: 'OTHER' };
   /** Why a Secret can't serve; null when it can. */
-  secretProblem(secret: Secret, kind: 'BASIC' | 'API_KEY'): string | null;
+  secretProblem(secret: Secret, kind: 'BASIC' | 'API_KEY'): Fault | null;
 }
 export const PolicyBackend = manyRef<PolicyBackend>('slipway.policy-backend');
+
+export type GatewayPhase = 'READY' | 'PROGRESSING' | 'REJECTED' | 'UNPROTECTED' | 'UNCLAIMED' | 'DELETING';
+
+export interface GatewayConditionView {
+  object: ObjectRef;
+  type: string;
+  status: string;
+  reason: string | null;
+  message: string | null;
+  at: Millis | null;
+  observedGeneration: number | null;
+  /** Speaks of the object's present generation. */
+  current: boolean;
+}
+
+export interface GatewayAuthView {
+  kind: GatewayAuthKind;
+  policy: ObjectRef | null;
+  /** The policy is attached to the Gateway, not to the route. */
+  inherited: boolean;
+  secretName: string | null;
+  headerName: string | null;
+  jwksUri: string | null;
+  issuer: string | null;
+  audiences: string[];
+  claimToHeaders: { claim: string; header: string }[];
+}
+
+export interface GatewayStatusView {
+  phase: GatewayPhase;
+  /** One plain sentence with the next step; null only when READY. */
+  message: string | null;
+  conditions: GatewayConditionView[];
+}
+
+export interface BackendName {
+  namespace: string;
+  service: string;
+  port: number | null;
+}
+
+export interface ParentName {
+  namespace: string;
+  name: string;
+  sectionName: string | null;
+}
+
+/** One HTTPRoute with its policy as everybody sees it: computed once per change, shared, never changed in place. */
+export interface GatewayView {
+  /** `namespace/name`. */
+  key: string;
+  /** Global id of `Gateway`. */
+  id: string;
+  uid: string;
+  name: string;
+  namespace: string;
+  project: string | null;
+  resourceVersion: string | null;
+  createdAt: Millis | null;
+  hostnames: string[];
+  pathPrefix: string | null;
+  ruleCount: number;
+  rewritePathPrefix: string | null;
+  backend: BackendName | null;
+  auth: GatewayAuthView;
+  parents: ParentName[];
+  url: string | null;
+  status: GatewayStatusView;
+  managed: boolean;
+  /** When the view may change by itself; null: never. */
+  changesAt: Millis | null;
+  objects: { route: HTTPRoute; policies: SecurityPolicy[] };
+}
+
+export interface GatewayChange {
+  key: string;
+  before?: GatewayView;
+  after?: GatewayView;
+  revision: number;
+}
+
+/** The views of all gateways, kept current from the shared caches. */
+export interface Gateways {
+  /** Rises with every change of any view. */
+  readonly revision: number;
+  get(key: string): GatewayView | undefined;
+  all(): Iterable<GatewayView>;
+  /** Those whose backend is this Service. */
+  byService(namespace: string, service: string): GatewayView[];
+  /** The gateway behind a global id if the caller may see it; else NOT_FOUND on `field`. */
+  visible(id: string, access: Access, field?: string): Promise<GatewayView>;
+  /** The view these objects would have now. */
+  view(route: HTTPRoute, policies: readonly SecurityPolicy[]): GatewayView;
+  /** Changes from now on, in order, each exactly once. */
+  subscribe(listener: (change: GatewayChange) => void): () => void;
+  /** Resolves once the caches hold these written objects, at most 2 s later. */
+  settled(written: readonly KubeObject[], deleted?: boolean): Promise<void>;
+}
+export const Gateways = serviceRef<Gateways>('slipway.gateways');
 
 export type { HTTPRoute };

@@ -1,0 +1,208 @@
+import type { Access } from '../../caller.ts';
+import type { Clock } from '../../clock.ts';
+import { SlipwayError } from '../../errors.ts';
+import type { Cluster } from '../../k8s/cluster.ts';
+import {
+  gatewayClasses,
+  gateways as gatewayResource,
+  type HTTPRoute,
+  httpRoutes,
+  namespaces,
+  type SecurityPolicy,
+  securityPolicies,
+} from '../../k8s/resources.ts';
+import type { Log } from '../../log.ts';
+import { globalId } from '../../schema/ids.ts';
+import type { Runs } from '../runs/service.ts';
+import { controllerOf, type ParentLookup } from './parents.ts';
+import { attachedTo, targetsOf } from './policies.ts';
+import { parentsOf, simpleRule } from './route.ts';
+import type { GatewayChange, Gateways, GatewayView, PolicyBackend } from './service.ts';
+import { gatewayView } from './view.ts';
+
+/** Finds the implementation of protection for a controller; undefined when nobody speaks for it. */
+export type BackendFor = (controller: string | null) => PolicyBackend | undefined;
+
+export interface StoreOptions {
+  cluster: Cluster;
+  runs: Runs;
+  backendFor: BackendFor;
+  clock: Clock;
+  log: Log;
+}
+
+/** Keeps the view of every route current, and tells each change once. */
+export function createStore(options: StoreOptions): Gateways & { parents: ParentLookup; stop(): void } {
+  const { cluster, runs, clock, log } = options;
+  const routes = cluster.cache(httpRoutes);
+  const policies = cluster.cache(securityPolicies);
+  const gateways = cluster.cache(gatewayResource);
+  const classes = cluster.cache(gatewayClasses);
+  const parents = parentLookup(cluster);
+  const routesOfParent = routes.index('gateways.parent', (route) =>
+    parentsOf(route).map(({ namespace, name }) => `${namespace}/${name}`),
+  );
+  const routesOfBackend = routes.index('gateways.backend', backendKeys);
+  const policiesOfRoute = policies.index('gateways.route', (policy) =>
+    targetsOf(policy).map(({ name }) => `${policy.metadata.namespace}/${name}`),
+  );
+  const views = new Map<string, GatewayView>();
+  const timers = new Map<string, () => void>();
+  const listeners = new Set<(change: GatewayChange) => void>();
+  let revision = 0;
+
+  const readWith = (route: HTTPRoute): PolicyBackend['read'] => {
+    for (const { namespace, name } of parentsOf(route)) {
+      const gateway = gateways.get(namespace, name);
+      const backend = gateway && options.backendFor(controllerOf(gateway, parents));
+      if (backend) return backend.read;
+    }
+    return options.backendFor(null)?.read ?? (() => ({ kind: 'OTHER' }));
+  };
+
+  const view = (route: HTTPRoute, attached: readonly SecurityPolicy[]): GatewayView =>
+    gatewayView(route, {
+      parents,
+      attached,
+      policiesIn: (namespace) => policies.list(namespace),
+      policiesKnown: policies.synced,
+      read: readWith(route),
+      projectOf: (namespace, service) => runs.byService(namespace, service)?.project ?? null,
+      now: clock.now(),
+    });
+
+  const present = (route: HTTPRoute): GatewayView =>
+    view(route, attachedTo(route.metadata, policiesOfRoute(`${route.metadata.namespace}/${route.metadata.name}`)));
+
+  function tell(change: Omit<GatewayChange, 'revision'>): void {
+    revision += 1;
+    for (const listener of listeners) {
+      try {
+        listener({ ...change, revision });
+      } catch (error) {
+        log.error({ err: error }, 'a listener to gateways failed');
+      }
+    }
+  }
+
+  function refresh(key: string): void {
+    timers.get(key)?.();
+    timers.delete(key);
+    const slash = key.indexOf('/');
+    const route = routes.get(key.slice(0, slash), key.slice(slash + 1));
+    const before = views.get(key);
+    if (!route) {
+      if (views.delete(key) && before) tell({ key, before });
+      return;
+    }
+    const after = present(route);
+    views.set(key, after);
+    if (after.changesAt !== null) {
+      timers.set(
+        key,
+        clock.after(Math.max(1, after.changesAt - clock.now()), () => refresh(key)),
+      );
+    }
+    if (!before || shown(before) !== shown(after)) tell({ key, ...(before && { before }), after });
+  }
+
+  const refreshAll = (some: Iterable<HTTPRoute>): void => {
+    for (const { metadata } of [...some]) refresh(`${metadata.namespace}/${metadata.name}`);
+  };
+
+  const onPolicy = (policy: SecurityPolicy): void => {
+    const { namespace = '' } = policy.metadata;
+    refreshAll(routes.list(namespace));
+    for (const target of targetsOf(policy)) {
+      if (target.kind === gatewayResource.kind) refreshAll(routesOfParent(`${namespace}/${target.name}`));
+    }
+  };
+
+  const unsubscribe = [
+    routes.subscribe(({ object: { metadata } }) => refresh(`${metadata.namespace}/${metadata.name}`)),
+    policies.subscribe((event) => {
+      if (event.type === 'MODIFIED') onPolicy(event.previous);
+      onPolicy(event.object);
+    }),
+    gateways.subscribe(({ object: { metadata } }) => refreshAll(routesOfParent(`${metadata.namespace}/${metadata.name}`))),
+    classes.subscribe(() => refreshAll(routes.list())),
+    cluster.cache(namespaces).subscribe(({ object }) => refreshAll(routes.list(object.metadata.name))),
+    runs.subscribe(({ before, after }) => {
+      const service = (after ?? before)?.objects.service;
+      if (!service || before?.project === after?.project) return;
+      refreshAll(routesOfBackend(`${service.metadata.namespace}/${service.metadata.name}`));
+    }),
+  ];
+  refreshAll(routes.list());
+
+  return {
+    parents,
+    get revision() {
+      return revision;
+    },
+    get: (key) => views.get(key),
+    all: () => views.values(),
+    byService: (namespace, service) =>
+      [...routesOfBackend(`${namespace}/${service}`)]
+        .map(({ metadata }) => views.get(`${metadata.namespace}/${metadata.name}`))
+        .filter((found) => found !== undefined),
+    visible: (id, access, field = 'id') => visible(views.values(), id, access, field),
+    view,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async settled(written, deleted = false) {
+      await Promise.all(
+        written.map((object) => {
+          const cache = object.kind === httpRoutes.kind ? routes : policies;
+          return cache.seen(object, { deleted });
+        }),
+      );
+    },
+    stop() {
+      for (const stop of unsubscribe) stop();
+      for (const cancel of timers.values()) cancel();
+      timers.clear();
+      listeners.clear();
+    },
+  };
+}
+
+/** Everything a client can see of a view. */
+const shown = ({ objects: _objects, changesAt: _changesAt, ...visible }: GatewayView): string => JSON.stringify(visible);
+
+function backendKeys(route: HTTPRoute): string[] {
+  const { namespace = '' } = route.metadata;
+  const shape = simpleRule(route)?.shape;
+  if (shape) return [`${shape.backend.namespace}/${shape.backend.service}`];
+  const refs = (route.spec.rules ?? []).flatMap((rule) => rule.backendRefs ?? []);
+  return [...new Set(refs.map((ref) => `${ref.namespace ?? namespace}/${ref.name}`))];
+}
+
+function parentLookup(cluster: Cluster): ParentLookup {
+  const { embedded } = cluster;
+  return {
+    gateway: (namespace, name) => cluster.cache(gatewayResource).get(namespace, name),
+    gatewayClass: (name) => cluster.cache(gatewayClasses).get(undefined, name),
+    namespaceLabels: (name) => {
+      const found = cluster.cache(namespaces).get(undefined, name);
+      // The API server puts this label on every namespace; selectors by name rest on it.
+      return found && { 'kubernetes.io/metadata.name': name, ...found.metadata.labels };
+    },
+    embedded: embedded && { ...embedded.gatewayParent, url: embedded.gatewayUrl },
+  };
+}
+
+async function visible(
+  views: Iterable<GatewayView>,
+  id: string,
+  access: Access,
+  field: string,
+): Promise<GatewayView> {
+  const scope = await access.scope('see');
+  for (const view of views) if (view.id === id && scope.includes(view)) return view;
+  throw new SlipwayError('NOT_FOUND', 'There is no such gateway, or you may not see it.', { field });
+}
+
+export const gatewayId = (namespace: string, name: string): string => globalId('Gateway', `${namespace}/${name}`);

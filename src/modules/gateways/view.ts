@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import type { HTTPRoute, SecurityPolicy } from '../../k8s/resources.ts';
+import { globalId } from '../../schema/ids.ts';
+import type { Millis, ObjectRef } from '../runs/service.ts';
+import { conditionsOf, referenceTo } from './conditions.ts';
+import { ownedByPlatform, policyNameOf, projectLabel } from './names.ts';
+import { type ParentLookup, takingListeners, urlOf } from './parents.ts';
+import { type ParentState, phaseOf } from './phase.ts';
+import { askedFor, byAge, inheritedPolicy, simpleGateway, targetsOf } from './policies.ts';
+import { parentsOf, simpleRule } from './route.ts';
+import type { GatewayAuth, GatewayAuthView, GatewayView, PolicyBackend } from './service.ts';
+
+/** What the view of a route rests on besides the route: all from caches, nothing is asked. */
+export interface ViewSources {
+  parents: ParentLookup;
+  /** The policies attached to the route. */
+  attached: readonly SecurityPolicy[];
+  /** The policies of a namespace. */
+  policiesIn(namespace: string): Iterable<SecurityPolicy>;
+  /** False when our identity may not read policies. */
+  policiesKnown: boolean;
+  /** Reads a policy back; by the implementation of the Gateway where there is one. */
+  read: PolicyBackend['read'];
+  /** The project of the run behind a Service. */
+  projectOf(namespace: string, service: string): string | null;
+  now: Millis;
+}
+
+export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView {
+  const { name, uid = '', creationTimestamp } = route.metadata;
+  const namespace = route.metadata.namespace ?? '';
+  const key = `${namespace}/${name}`;
+  const attached = [...sources.attached].sort(byAge);
+  const shape = simpleRule(route)?.shape ?? null;
+  const backend = shape?.backend ?? firstBackend(route);
+  const parents = parentStates(route, sources);
+  const auth = authOf(attached, parents, sources);
+  const { phase, message, changesAt } = phaseOf({
+    route,
+    parents,
+    asked: askedFor(route),
+    attached,
+    kind: auth.kind,
+    strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
+    names: {
+      hostname: route.spec.hostnames?.[0] ?? 'any hostname',
+      namespace,
+      backend: backend ? `${backend.service}${backend.port === null ? '' : `:${backend.port}`}` : 'none',
+      policy: attached[0]?.metadata.name ?? policyNameOf(name),
+      secret: auth.secretName,
+    },
+    now: sources.now,
+  });
+  return {
+    key,
+    id: globalId('Gateway', key),
+    uid,
+    name,
+    namespace,
+    project:
+      (backend ? sources.projectOf(backend.namespace, backend.service) : null) ??
+      route.metadata.labels?.[projectLabel] ??
+      null,
+    resourceVersion: desiredVersion(route, attached),
+    createdAt: creationTimestamp ? Date.parse(creationTimestamp) : null,
+    hostnames: route.spec.hostnames ?? [],
+    pathPrefix: shape?.pathPrefix ?? null,
+    ruleCount: route.spec.rules?.length ?? 0,
+    rewritePathPrefix: shape?.rewritePathPrefix ?? null,
+    backend,
+    auth,
+    parents: parentsOf(route),
+    url: addressOf(route, parents, shape?.pathPrefix ?? '/', sources.parents),
+    status: {
+      phase,
+      message,
+      conditions: conditionsOf(
+        route,
+        attached,
+        parents.map(({ gateway }) => gateway),
+      ),
+    },
+    managed: ownedByPlatform(route) && simpleGateway(route, attached),
+    changesAt,
+    objects: { route, policies: attached },
+  };
+}
+
+const has = (policies: Iterable<SecurityPolicy>, name: string): boolean =>
+  [...policies].some(({ metadata }) => metadata.name === name);
+
+/** Stands for what was wanted of route and policies: uids and generations, which status writes don't move. */
+export function desiredVersion(route: HTTPRoute, attached: readonly SecurityPolicy[]): string | null {
+  if (!route.metadata.uid) return null;
+  const parts = [route, ...attached].map(({ metadata: { uid, generation } }) => `${uid}.${generation ?? 0}`);
+  const text = `${parts.join(' ')} ${askedFor(route)}`;
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
+function firstBackend(route: HTTPRoute): GatewayView['backend'] {
+  for (const rule of route.spec.rules ?? []) {
+    for (const ref of rule.backendRefs ?? []) {
+      if ((ref.kind ?? 'Service') !== 'Service') continue;
+      return { namespace: ref.namespace ?? route.metadata.namespace ?? '', service: ref.name, port: ref.port ?? null };
+    }
+  }
+  return null;
+}
+
+function parentStates(route: HTTPRoute, { parents: lookup }: ViewSources): ParentState[] {
+  const namespace = route.metadata.namespace ?? '';
+  return parentsOf(route).map((ref) => {
+    const gateway = lookup.gateway(ref.namespace, ref.name);
+    const hostnames = route.spec.hostnames ?? [];
+    const taking = gateway
+      ? (hostnames.length > 0 ? hostnames : [null]).flatMap((hostname) =>
+          takingListeners(gateway, ref.sectionName, { namespace, hostname }, lookup),
+        )
+      : [];
+    return { ref, gateway, taking: [...new Set(taking)] };
+  });
+}
+
+const blank: Omit<GatewayAuthView, 'kind' | 'policy' | 'inherited'> = {
+  secretName: null,
+  headerName: null,
+  jwksUri: null,
+  issuer: null,
+  audiences: [],
+  claimToHeaders: [],
+};
+
+/** How an auth shows: every field of every kind, null where it has none. */
+export function authView(
+  auth: GatewayAuth | { kind: 'OTHER' | 'UNKNOWN' },
+  policy: ObjectRef | null,
+  inherited = false,
+): GatewayAuthView {
+  if (auth.kind === 'JWT') return { ...blank, ...auth, issuer: auth.issuer || null, policy, inherited };
+  return { ...blank, ...auth, policy, inherited };
+}
+
+function authOf(attached: readonly SecurityPolicy[], parents: readonly ParentState[], sources: ViewSources) {
+  if (!sources.policiesKnown) return authView({ kind: 'UNKNOWN' }, null);
+  const [policy, ...others] = attached;
+  if (policy) {
+    const forOneRule = [policy, ...others].some((one) => targetsOf(one).some(({ sectionName }) => sectionName));
+    return authView(forOneRule ? { kind: 'OTHER' } : sources.read(policy), referenceTo(policy));
+  }
+  for (const { ref, taking } of parents) {
+    const names = taking.map((listener) => listener.name);
+    const inherited = inheritedPolicy(ref, names, sources.policiesIn(ref.namespace));
+    if (inherited) return authView(sources.read(inherited), referenceTo(inherited), true);
+  }
+  return authView({ kind: 'NONE' }, null);
+}
+
+function addressOf(
+  route: HTTPRoute,
+  parents: readonly ParentState[],
+  pathPrefix: string,
+  lookup: ParentLookup,
+): string | null {
+  for (const { gateway, taking } of parents) {
+    const [listener] = taking;
+    const hostname = route.spec.hostnames?.[0] ?? listener?.hostname;
+    if (gateway && listener && hostname) return urlOf(gateway, listener, { hostname, pathPrefix }, lookup);
+  }
+  return null;
+}

@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+export interface Endpoints {
+  graphql: string;
+  kubernetes: string;
+  gateway: string;
+}
+
+export interface ServerProcess {
+  child: ChildProcess;
+  /** The addresses of the ready line. */
+  ready: Endpoints;
+  /** Ends it with a signal and waits. */
+  end(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** The environment of a server under test: free ports, its own data folder, nothing inherited but PATH. */
+export function serverEnvironment(dataDir: string, extra: Record<string, string> = {}): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    SLIPWAY_DATA_DIR: dataDir,
+    SLIPWAY_PORT: '0',
+    SLIPWAY_EMBEDDED_API_PORT: '0',
+    SLIPWAY_GATEWAY_PORT: '0',
+    ...extra,
+  };
+}
+
+/** Runs `slipway …` to its end. */
+export async function runCommand(
+  args: string[],
+  env: Record<string, string>,
+  cwd = process.cwd(),
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [main, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [code] = await once(child, 'close');
+  return { code, stdout, stderr };
+}
+
+/** Starts the server as a process of its own and waits for its ready line. */
+export async function startProcess(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [main], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const exited = once(child, 'close');
+  const ready = new Promise<Endpoints>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const entry = JSON.parse(line) as Endpoints & { msg?: string };
+      if (entry.msg === 'ready') resolve(entry);
+    });
+  });
+  const failed = exited.then(([code]) =>
+    Promise.reject(new Error(`ended with ${code} before it was ready: ${stderr}`)),
+  );
+  failed.catch(() => undefined); // only of interest until it is ready
+  return {
+    child,
+    ready: await Promise.race([ready, failed]),
+    async end(signal = 'SIGTERM') {
+      child.kill(signal);
+      await exited;
+    },
+  };
+}

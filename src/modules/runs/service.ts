@@ -1,6 +1,14 @@
 import type { Access, Scope } from '../../caller.ts';
 import type { Cluster, KubeClient } from '../../k8s/cluster.ts';
-import type { Deployment, EndpointSlice, KubeEvent, KubeObject, Pod, Service } from '../../k8s/resources.ts';
+import type {
+  Deployment,
+  EndpointSlice,
+  KubeEvent,
+  KubeObject,
+  Pod,
+  ReplicaSet,
+  Service,
+} from '../../k8s/resources.ts';
 import { type Context, manyRef, serviceRef } from '../../module.ts';
 
 export type RunState = 'CREATED' | 'PENDING' | 'RUNNING' | 'STOPPED' | 'ERROR' | 'COMPLETED' | 'DELETING';
@@ -189,6 +197,10 @@ export interface RunObjects {
   service: Service | null;
   /** Further Services that select the same Pods. */
   aliases: Service[];
+  /** Further workloads that claim the same run: none when all is well. */
+  duplicates?: Deployment[];
+  /** Of the workload, newest revision first. */
+  replicaSets?: ReplicaSet[];
   pods: Pod[];
   slices: EndpointSlice[];
   /** Warnings only, newest last. */
@@ -253,6 +265,8 @@ export interface RunIdentity {
   protocol: ServiceProtocol;
   model: string | null;
   engine?: string | null;
+  /** Of OPENAI: TextGeneration (default), TextEmbedding, Reranking, SpeechToText. */
+  features?: string[];
   /** Only for Services: false for an alias. */
   primary?: boolean;
 }

@@ -1,0 +1,173 @@
+import { isDeepStrictEqual } from 'node:util';
+import { SlipwayError } from '../../errors.ts';
+import type { Clock } from '../../clock.ts';
+import type { Cache, Cluster } from '../../k8s/cluster.ts';
+import { type KubeObject, type Resource, deployments, services } from '../../k8s/resources.ts';
+import type { Log } from '../../log.ts';
+import { parseGlobalId } from '../../schema/ids.ts';
+import { createAssembly } from './assembly.ts';
+import { createMatcher } from './filter.ts';
+import type { RunChange, RunSource, RunView, Runs } from './service.ts';
+import { type ViewSettings, runTypename, view } from './view.ts';
+
+export interface RunsParts {
+  cluster: Cluster;
+  clock: Clock;
+  log: Log;
+  settings: ViewSettings;
+  sources: readonly RunSource[];
+}
+
+/** The service with what its module needs to start and stop it. */
+export interface RunningRuns extends Runs {
+  /** False until the first lists of all kinds are in: before that, what is missing might only not be listed yet. */
+  readonly started: boolean;
+  stop(): void;
+}
+
+/** Keeps one view per run: what happens costs as much as the runs it touches, however many there are. */
+export function createRuns({ cluster, clock, log, settings, sources }: RunsParts): RunningRuns {
+  const assembly = createAssembly(cluster, sources);
+  const views = new Map<string, RunView>();
+  const timers = new Map<string, () => void>();
+  const listeners = new Set<(change: RunChange) => void>();
+  const dirty = new Set<string>();
+  let scheduled: NodeJS.Immediate | null = null;
+  let [started, stopped, revision] = [false, false, 0];
+
+  const mark = (key: string): void => {
+    if (stopped || !started) return;
+    dirty.add(key);
+    scheduled ??= setImmediate(flush);
+  };
+  const emit = (change: Omit<RunChange, 'revision'>): void => {
+    revision++;
+    for (const listener of listeners) {
+      try {
+        listener({ ...change, revision });
+      } catch (error) {
+        log.error({ err: error, run: change.key }, 'a listener to runs failed');
+      }
+    }
+  };
+  const update = (key: string): void => {
+    timers.get(key)?.();
+    timers.delete(key);
+    const before = views.get(key);
+    const collected = assembly.collect(key);
+    if (!collected) {
+      views.delete(key);
+      if (before) emit({ key, before });
+      return;
+    }
+    const after = view(collected.objects, collected.identity, clock.now(), settings);
+    views.set(key, after);
+    if (after.changesAt !== null) {
+      timers.set(
+        key,
+        clock.after(Math.max(1, after.changesAt - clock.now()), () => mark(key)),
+      );
+    }
+    if (!before) emit({ key, after });
+    else if (isAnother(before, after)) {
+      emit({ key, before });
+      emit({ key, after });
+    } else if (!looksEqual(before, after)) emit({ key, before, after });
+  };
+  // One pass for all events of a tick: a rollout or a relist recomputes each run once.
+  function flush(): void {
+    if (scheduled) clearImmediate(scheduled);
+    scheduled = null;
+    const keys = [...dirty];
+    dirty.clear();
+    for (const key of keys) {
+      try {
+        update(key);
+      } catch (error) {
+        log.error({ err: error, run: key }, 'a run could not be judged');
+      }
+    }
+  }
+
+  const stopWatching = assembly.watch(mark);
+  // Answers may be reused while the revision is the same, and staleness is part of them.
+  const stopFreshness = cluster.freshness.subscribe(() => void revision++);
+  const begin = (): void => {
+    if (stopped) return;
+    started = true;
+    for (const key of assembly.keys()) dirty.add(key);
+    flush();
+  };
+  cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
+
+  const byId = (id: string): RunView | undefined => {
+    const parsed = parseGlobalId(id);
+    return parsed?.typename === runTypename ? views.get(parsed.local) : undefined;
+  };
+
+  return {
+    get revision() {
+      return revision;
+    },
+    get started() {
+      return started;
+    },
+    get: (key) => views.get(key),
+    byId,
+    byService(namespace, name) {
+      const key = assembly.keyOfService(namespace, name);
+      return key === null ? undefined : views.get(key);
+    },
+    all: () => views.values(),
+    async visible(id, access, field = 'id') {
+      const run = byId(id);
+      // Absent and not visible are the same answer.
+      if (run && (await access.allows('see', run))) return run;
+      throw new SlipwayError('NOT_FOUND', 'There is no such service run, or you may not see it.', { field });
+    },
+    matcher: (filter, field = 'filter') => createMatcher(filter, field),
+    includes: (scope, run) => scope.includes(run),
+    subscribe(listener) {
+      // A listener of its own for each call, so that the same function may subscribe twice.
+      const own = (change: RunChange) => listener(change);
+      listeners.add(own);
+      return () => listeners.delete(own);
+    },
+    async after(written, key) {
+      const cache = cacheOf(cluster, written);
+      await cache?.seen(written);
+      // What was written is in the cache now, so nothing is lost when its event came before.
+      dirty.add(key);
+      flush();
+      return views.get(key);
+    },
+    stop() {
+      stopped = true;
+      stopWatching();
+      stopFreshness();
+      for (const cancel of timers.values()) cancel();
+      timers.clear();
+      listeners.clear();
+      if (scheduled) clearImmediate(scheduled);
+    },
+  };
+}
+
+function cacheOf(cluster: Cluster, object: KubeObject): Cache<KubeObject> | null {
+  const kinds: readonly Resource<KubeObject>[] = [deployments, services];
+  const resource = kinds.find((candidate) => candidate.kind === object.kind);
+  return resource ? cluster.cache(resource) : null;
+}
+
+/** Deleted and made again under the same key: two runs, never a change of one. */
+function isAnother(before: RunView, after: RunView): boolean {
+  const [old, now] = [before.objects, after.objects];
+  if (old.workload && now.workload) return old.workload.metadata.uid !== now.workload.metadata.uid;
+  return before.uid !== after.uid && !old.workload && !now.workload;
+}
+
+/** Nothing that callers see is different: the raw objects and the time of looking don't count. */
+function looksEqual(before: RunView, after: RunView): boolean {
+  const seen = (run: RunView) => ({ ...run, objects: null, status: { ...run.status, observedAt: 0 } });
+  return isDeepStrictEqual(seen(before), seen(after));
+}

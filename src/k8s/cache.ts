@@ -1,0 +1,213 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { crowdOf, trim } from './admission.ts';
+import type { Cache, CacheEvent } from './cluster.ts';
+import type { KubeObject, Resource } from './resources.ts';
+import { createSightings } from './sightings.ts';
+
+/** The side of a cache that reflectors write to. */
+export interface CacheWriter<T extends KubeObject> {
+  /** What a list gave for this namespace, or for all: what is not in it is gone. */
+  replace(objects: readonly T[], namespace?: string): void;
+  /** A watch event. Changes that are none (the same resourceVersion) make no event. */
+  put(object: T): void;
+  remove(object: T): void;
+  /** How many are kept of this namespace, or of all. */
+  count(namespace?: string): number;
+}
+
+export interface CacheOptions<T extends KubeObject> {
+  resource: Resource<T>;
+  /** Objects that nobody wants are not kept. */
+  wants: (object: T) => boolean;
+  /** Whether the first list of every namespace is in. */
+  synced: () => boolean;
+  clock: Clock;
+  log: Log;
+}
+
+export function createCache<T extends KubeObject>({ resource, wants, synced, clock, log }: CacheOptions<T>) {
+  const objects = new Map<string, T>();
+  const uids = new Map<string, T>();
+  const indexes = new Map<string, Index<T>>();
+  const sightings = createSightings(clock);
+  let listeners: readonly ((event: CacheEvent<T>) => void)[] = [];
+
+  const byNamespace = addIndex('namespace', (object) => [object.metadata.namespace ?? '']);
+  const byOwner = addIndex('owner', (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
+  const crowd = crowdOf(resource);
+  const crowds = crowd && addIndex('crowd', (object) => [crowd.key(object)]);
+
+  function addIndex(name: string, keys: (object: T) => readonly string[]): Index<T> {
+    const present = indexes.get(name);
+    if (present) return present;
+    const index = createIndex((object: T) => guarded(() => keys(object), []));
+    for (const object of objects.values()) index.add(object);
+    indexes.set(name, index);
+    return index;
+  }
+
+  /** What modules gave us to call must not stop the watch. */
+  function guarded<R>(call: () => R, otherwise: R): R {
+    try {
+      return call();
+    } catch (error) {
+      log.error({ err: error, resource: resource.plural }, "a module's function for the cache failed");
+      return otherwise;
+    }
+  }
+
+  function emit(event: CacheEvent<T>): void {
+    for (const listener of listeners) guarded(() => listener(event), undefined);
+  }
+
+  function store(object: T, previous: T | undefined): void {
+    if (previous) for (const index of indexes.values()) index.remove(previous);
+    objects.set(keyOf(object), object);
+    uids.set(uidOf(object), object);
+    for (const index of indexes.values()) index.add(object);
+  }
+
+  function drop(object: T): void {
+    objects.delete(keyOf(object));
+    uids.delete(uidOf(object));
+    for (const index of indexes.values()) index.remove(object);
+    emit({ type: 'DELETED', object });
+  }
+
+  function put(raw: T): void {
+    const object = trim(raw);
+    sightings.saw(object);
+    const held = objects.get(keyOf(object));
+    // The same name with another uid is another object: its predecessor's end was missed.
+    if (held && uidOf(held) !== uidOf(object)) {
+      sightings.lost(held);
+      drop(held);
+    }
+    const previous = held && uidOf(held) === uidOf(object) ? held : undefined;
+    if (previous && sameVersion(previous, object)) return;
+    if (!guarded(() => wants(object), true)) {
+      if (previous) drop(object);
+      return;
+    }
+    const surplus = previous ? null : surplusFor(object);
+    if (surplus === object) return;
+    store(object, previous);
+    emit(previous ? { type: 'MODIFIED', object, previous } : { type: 'ADDED', object });
+    if (surplus) drop(surplus);
+  }
+
+  /** Of a full crowd and its newcomer: the one that must go. */
+  function surplusFor(newcomer: T): T | null {
+    if (!crowd || !crowds) return null;
+    const present = [...crowds.get(crowd.key(newcomer))];
+    if (present.length < crowd.limit) return null;
+    return present.reduce((oldest, object) => (crowd.time(object) < crowd.time(oldest) ? object : oldest), newcomer);
+  }
+
+  function remove(raw: T): void {
+    const object = trim(raw);
+    sightings.lost(object);
+    const held = objects.get(keyOf(object));
+    // A late end of a predecessor says nothing about the object that has the name now.
+    if (!held || uidOf(held) !== uidOf(object)) return;
+    drop(object);
+  }
+
+  const writer: CacheWriter<T> = {
+    put,
+    remove,
+    replace(list, namespace) {
+      const present = new Set(list.map(uidOf));
+      const scope = namespace === undefined ? objects.values() : byNamespace.get(namespace);
+      for (const object of [...scope]) {
+        if (present.has(uidOf(object))) continue;
+        sightings.lost(object);
+        drop(object);
+      }
+      for (const object of list) put(object);
+    },
+    count: (namespace) => (namespace === undefined ? objects.size : byNamespace.count(namespace)),
+  };
+
+  const cache: Cache<T> = {
+    resource,
+    get synced() {
+      return synced();
+    },
+    get size() {
+      return objects.size;
+    },
+    get: (namespace, name) => objects.get(`${namespace ?? ''}/${name}`),
+    byUid: (uid) => uids.get(uid),
+    list: (namespace) => (namespace === undefined ? objects.values() : byNamespace.get(namespace)),
+    byOwner: (uid) => byOwner.get(uid),
+    index(name, keys) {
+      const index = addIndex(`own:${name}`, keys);
+      return (key) => index.get(key);
+    },
+    subscribe(listener) {
+      const own = (event: CacheEvent<T>) => listener(event);
+      listeners = [...listeners, own];
+      return () => {
+        listeners = listeners.filter((other) => other !== own);
+      };
+    },
+    seen(object, { timeoutMs = 2000, deleted = false } = {}) {
+      const held = uids.get(uidOf(object));
+      const now = deleted ? synced() && (!held || isTerminating(held)) : held && sameVersion(held, object);
+      return now ? Promise.resolve(true) : sightings.wait(object, deleted, timeoutMs);
+    },
+  };
+
+  return { cache, writer };
+}
+
+interface Index<T> {
+  add(object: T): void;
+  remove(object: T): void;
+  get(key: string): Iterable<T>;
+  count(key: string): number;
+}
+
+/** Objects by key, and within a key by uid. */
+function createIndex<T extends KubeObject>(keys: (object: T) => readonly string[]): Index<T> {
+  const entries = new Map<string, Map<string, T>>();
+  return {
+    add(object) {
+      for (const key of keys(object)) {
+        const under = entries.get(key);
+        if (under) under.set(uidOf(object), object);
+        else entries.set(key, new Map([[uidOf(object), object]]));
+      }
+    },
+    remove(object) {
+      for (const key of keys(object)) {
+        const under = entries.get(key);
+        under?.delete(uidOf(object));
+        if (under?.size === 0) entries.delete(key);
+      }
+    },
+    get: (key) => entries.get(key)?.values() ?? [],
+    count: (key) => entries.get(key)?.size ?? 0,
+  };
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** Every stored object has a uid; the name stands in where a server gives none. */
+export function uidOf(object: KubeObject): string {
+  return object.metadata.uid ?? keyOf(object);
+}
+
+/** resourceVersions are opaque: equal or not is all they say. */
+function sameVersion(one: KubeObject, other: KubeObject): boolean {
+  const version = one.metadata.resourceVersion;
+  return version !== undefined && version === other.metadata.resourceVersion;
+}
+
+function isTerminating(object: KubeObject): boolean {
+  return object.metadata.deletionTimestamp !== undefined;
+}

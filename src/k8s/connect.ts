@@ -1,0 +1,151 @@
+import { BootError } from '../boot-error.ts';
+import type { Caller } from '../caller.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { wantedBy } from './admission.ts';
+import { createCache } from './cache.ts';
+import { createKubeClient } from './client.ts';
+import type { Cache, Cluster, ClusterConnection, ClusterMode, EmbeddedInfo, Watch } from './cluster.ts';
+import { createBackoff } from './backoff.ts';
+import { sleep } from './deadline.ts';
+import { createFreshness } from './freshness.ts';
+import { readInCluster } from './in-cluster.ts';
+import { type Endpoint, readKubeconfig } from './kubeconfig.ts';
+import { type Reflector, createReflector } from './reflector.ts';
+import { type KubeObject, type Resource, resourceName } from './resources.ts';
+import { type Identity, type Transport, createTransport } from './transport.ts';
+
+export interface ConnectOptions {
+  mode: ClusterMode;
+  /** The namespaces to watch; absent or null: all. */
+  namespaces?: readonly string[] | null | undefined;
+  /** Default namespace for writes; absent: the kubeconfig's or the Pod's, else `default`. */
+  namespace?: string | undefined;
+  /** KUBECONFIG mode: the context; absent: the current one. */
+  context?: string | undefined;
+  /** KUBECONFIG mode: paths as in the environment variable of that name; absent: the file in the home folder. */
+  kubeconfig?: string | undefined;
+  /** EMBEDDED mode: the started cluster. */
+  embedded?: (EmbeddedInfo & { readonly url: string }) | undefined;
+  /** IN_CLUSTER mode: has the API server's address; absent: its name in the cluster's DNS. */
+  environment?: Readonly<Record<string, string | undefined>> | undefined;
+  clock: Clock;
+  log: Log;
+  /** In [0, 1); default Math.random. */
+  random?: () => number;
+}
+
+/** Finds the cluster and our credentials for it; rejects with a BootError that says what is missing. */
+export async function connect(options: ConnectOptions): Promise<ClusterConnection> {
+  const endpoint = endpointOf(options);
+  return { open: (watches) => Promise.resolve(openCluster(options, endpoint, watches)) };
+}
+
+function endpointOf({ mode, embedded, kubeconfig, context, environment }: ConnectOptions): Endpoint {
+  switch (mode) {
+    case 'KUBECONFIG':
+      return readKubeconfig(kubeconfig, context);
+    case 'IN_CLUSTER':
+      return readInCluster({ ...(environment && { environment }) });
+    case 'EMBEDDED': {
+      if (embedded) return { url: embedded.url, tls: {}, credentials: undefined, namespace: undefined };
+      const message = 'The embedded cluster is not started.';
+      throw new BootError([{ module: 'server', field: 'SLIPWAY_CLUSTER', message, remedy: 'Start it before.' }]);
+    }
+  }
+}
+
+function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: readonly Watch[]): Cluster {
+  const { mode, namespaces = null, log, embedded } = options;
+  const { url, tls, credentials } = endpoint;
+  const transport = createTransport({ url, tls, ...(credentials && { credentials }) });
+  const client = createKubeClient(transport);
+  const stopped = new AbortController();
+  const shared = openCaches(options, transport, watches);
+  let kubernetesVersion: string | null = null;
+  const asking = askVersion(options, transport, stopped.signal).then((version) => {
+    kubernetesVersion = version;
+  });
+  log.info({ url: transport.url, kinds: shared.caches.size }, 'connected to the cluster');
+
+  return {
+    mode,
+    url: transport.url,
+    namespace: options.namespace ?? endpoint.namespace ?? 'default',
+    watchedNamespaces: namespaces,
+    get kubernetesVersion() {
+      return kubernetesVersion;
+    },
+    client,
+    as: (caller) => (caller.local ? client : createKubeClient(transport, identityOf(caller))),
+    cache<T extends KubeObject>(resource: Resource<T>): Cache<T> {
+      const cache = shared.caches.get(resourceName(resource));
+      if (cache) return cache as unknown as Cache<T>;
+      throw new Error(`no module watches ${resourceName(resource)}: name it in the module's watches`);
+    },
+    freshness: shared.freshness.source,
+    embedded: embedded ?? null,
+    async synced() {
+      await Promise.all(shared.reflectors.map((reflector) => reflector.settled));
+    },
+    async stop() {
+      stopped.abort();
+      await Promise.all([...shared.reflectors.map((reflector) => reflector.stop()), asking]);
+      shared.freshness.stop();
+      await transport.close();
+    },
+  };
+}
+
+/** One cache for each kind; one reflector for each, or for each of the namespaces. */
+function openCaches(options: ConnectOptions, transport: Transport, watches: readonly Watch[]) {
+  const { namespaces = null, clock, log, random = Math.random } = options;
+  const client = createKubeClient(transport);
+  const freshness = createFreshness(clock, log);
+  const caches = new Map<string, Cache<KubeObject>>();
+  const reflectors: Reflector[] = [];
+
+  for (const [name, wanted] of Map.groupBy(watches, (watch) => resourceName(watch.resource))) {
+    const [first] = wanted;
+    if (!first) continue;
+    const { resource } = first;
+    const own: Reflector[] = [];
+    const synced = () => own.every((reflector) => reflector.state.synced);
+    const { cache, writer } = createCache({ resource, wants: wantedBy(wanted), synced, clock, log });
+    caches.set(name, cache);
+    const optional = wanted.every((watch) => watch.optional);
+    for (const namespace of resource.namespaced && namespaces ? namespaces : [null]) {
+      const onChange = () => report();
+      const reflector = createReflector({
+        ...{ resource, namespace, optional, client, transport, writer, clock, random, log, onChange },
+      });
+      const report = freshness.track(() => reflector.state);
+      report();
+      own.push(reflector);
+    }
+    reflectors.push(...own);
+  }
+  return { caches, reflectors, freshness };
+}
+
+/** Asks until the server has said it. */
+async function askVersion(options: ConnectOptions, transport: Transport, signal: AbortSignal): Promise<string | null> {
+  const backoff = createBackoff(options.random ?? Math.random);
+  while (!signal.aborted) {
+    try {
+      const { gitVersion } = await transport.json<{ gitVersion?: string }>({ method: 'GET', path: '/version', signal });
+      return gitVersion ?? null;
+    } catch {
+      // The watches report why the server can't be reached; the version follows when it can.
+      await sleep(options.clock, backoff.next(), signal);
+    }
+  }
+  return null;
+}
+
+/** Whom the API server is told to act as. Nobody is ever nobody: an anonymous caller is Kubernetes' own anonymous. */
+function identityOf(caller: Caller): Identity {
+  return caller.anonymous
+    ? { user: 'system:anonymous', groups: ['system:unauthenticated'] }
+    : { user: caller.name, groups: caller.groups };
+}

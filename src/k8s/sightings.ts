@@ -1,0 +1,67 @@
+import type { Clock } from '../clock.ts';
+import type { KubeObject } from './resources.ts';
+
+interface Waiter {
+  version: string | undefined;
+  deleted: boolean;
+  resolve(seen: boolean): void;
+}
+
+const remembered = 4096;
+
+/** What a cache has seen of late, so that a write can be awaited though a later one came first. */
+export function createSightings(clock: Clock) {
+  const versions = new Set<string>();
+  const gone = new Set<string>();
+  const waiters = new Map<string, Set<Waiter>>();
+
+  function answer(uid: string, when: (waiter: Waiter) => boolean): void {
+    for (const waiter of [...(waiters.get(uid) ?? [])]) if (when(waiter)) waiter.resolve(true);
+  }
+
+  return {
+    saw({ metadata }: KubeObject): void {
+      const { uid = '', resourceVersion, deletionTimestamp } = metadata;
+      remember(versions, `${uid}/${resourceVersion}`);
+      answer(uid, ({ deleted, version }) => (deleted ? deletionTimestamp !== undefined : version === resourceVersion));
+    },
+
+    /** The object is gone: whatever was written to it has been seen. */
+    lost({ metadata: { uid = '' } }: KubeObject): void {
+      remember(gone, uid);
+      answer(uid, () => true);
+    },
+
+    wait({ metadata }: KubeObject, deleted: boolean, timeoutMs: number): Promise<boolean> {
+      const { uid = '', resourceVersion: version } = metadata;
+      if (gone.has(uid) || (!deleted && versions.has(`${uid}/${version}`))) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const present = waiters.get(uid) ?? new Set();
+        waiters.set(uid, present);
+        const cancel = clock.after(timeoutMs, () => waiter.resolve(false));
+        const waiter: Waiter = {
+          version,
+          deleted,
+          resolve(seen) {
+            cancel();
+            present.delete(waiter);
+            if (present.size === 0 && waiters.get(uid) === present) waiters.delete(uid);
+            resolve(seen);
+          },
+        };
+        present.add(waiter);
+      });
+    },
+  };
+}
+
+function remember(set: Set<string>, value: string): void {
+  // Moves a known value to the end: the first one is always the one seen longest ago.
+  set.delete(value);
+  set.add(value);
+  if (set.size <= remembered) return;
+  for (const oldest of set) {
+    set.delete(oldest);
+    return;
+  }
+}

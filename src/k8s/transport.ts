@@ -1,0 +1,213 @@
+import type { Readable } from 'node:stream';
+import { Agent, request as send } from 'undici';
+import { ApiError, type Status, type TransportReason } from './api-error.ts';
+
+/** Where a request's `Authorization` header comes from. Asked for each request, since tokens rotate. */
+export interface Credentials {
+  /** The header's value; null sends none (client certificates, the embedded cluster). */
+  authorization(): Promise<string | null>;
+}
+
+export interface TlsOptions {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  servername?: string;
+}
+
+/** Whom a request acts as, by the impersonation headers. */
+export interface Identity {
+  user: string;
+  groups: readonly string[];
+}
+
+export interface TransportOptions {
+  /** Base URL of the API server; a path before `/api` is kept. */
+  url: string;
+  tls?: TlsOptions;
+  credentials?: Credentials;
+  connectTimeoutMs?: number;
+  headersTimeoutMs?: number;
+  bodyTimeoutMs?: number;
+}
+
+export interface ApiRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below the server's root, encoded. */
+  path: string;
+  query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  body?: unknown;
+  /** Default `application/json`. */
+  contentType?: string;
+  identity?: Identity | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Rising numbers for metrics. */
+export interface TransportCounts {
+  requests: number;
+  /** Answers by the first digit of their status; 0 for none. */
+  answers: Record<'0' | '1' | '2' | '3' | '4' | '5', number>;
+}
+
+/**
+ * HTTP to one API server over one pool of connections. Nothing is retried here: a caller that reads may ask again, and
+ * what writes may have been carried out.
+ */
+export interface Transport {
+  readonly url: string;
+  readonly counts: TransportCounts;
+  /** The answer's JSON. Rejects with an ApiError. */
+  json<T>(request: ApiRequest): Promise<T>;
+  /** The answer's body as it comes, without a limit on silence. Destroy it to end the request. */
+  stream(request: ApiRequest): Promise<Readable>;
+  close(): Promise<void>;
+}
+
+export function createTransport(options: TransportOptions): Transport {
+  const base = new URL(options.url);
+  const { connectTimeoutMs = 5_000, headersTimeoutMs = 30_000, bodyTimeoutMs = 30_000 } = options;
+  const agent = new Agent({
+    connect: { timeout: connectTimeoutMs, keepAlive: true, ...options.tls },
+    headersTimeout: headersTimeoutMs,
+    bodyTimeout: bodyTimeoutMs,
+    keepAliveTimeout: 30_000,
+    // Redirects are never followed and proxies from the environment never used: both would carry our credentials away.
+  });
+  const counts: TransportCounts = { requests: 0, answers: { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 } };
+
+  async function exchange(request: ApiRequest, streaming: boolean) {
+    counts.requests += 1;
+    try {
+      const headers = await headersOf(request, options.credentials);
+      const answer = await send(base.origin + pathOf(base, request), {
+        dispatcher: agent,
+        method: request.method,
+        headers,
+        body: request.body === undefined ? null : JSON.stringify(request.body),
+        ...(request.signal && { signal: request.signal }),
+        ...(streaming && { bodyTimeout: 0 }),
+      });
+      counts.answers[firstDigit(answer.statusCode)] += 1;
+      return answer;
+    } catch (error) {
+      counts.answers[0] += 1;
+      throw transportError(error);
+    }
+  }
+
+  return {
+    url: options.url.replace(/\/$/, ''),
+    counts,
+
+    async json<T>(request: ApiRequest): Promise<T> {
+      const answer = await exchange(request, false);
+      const text = await bodyText(answer.body);
+      if (answer.statusCode < 200 || answer.statusCode > 299) {
+        throw statusError(answer.statusCode, text, answer.headers['retry-after']);
+      }
+      const value = parse(text);
+      if (value === undefined)
+        throw new ApiError(0, 'BadAnswer', 'the API server answered with something else than JSON');
+      return value as T;
+    },
+
+    async stream(request) {
+      const answer = await exchange(request, true);
+      // A stream that is destroyed, by its reader or with the request, may say so again after nobody listens.
+      answer.body.on('error', () => {});
+      if (answer.statusCode === 200) return answer.body;
+      throw statusError(answer.statusCode, await bodyText(answer.body), answer.headers['retry-after']);
+    },
+
+    close: () => agent.destroy(),
+  };
+}
+
+function pathOf(base: URL, { path, query = {} }: ApiRequest): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  const search = parameters.size > 0 ? `?${parameters}` : '';
+  return base.pathname.replace(/\/$/, '') + path + search;
+}
+
+async function headersOf(request: ApiRequest, credentials: Credentials | undefined) {
+  const headers: Record<string, string | string[]> = { accept: 'application/json', 'user-agent': 'slipway' };
+  if (request.body !== undefined) headers['content-type'] = request.contentType ?? 'application/json';
+  const authorization = await credentials?.authorization();
+  if (authorization) headers.authorization = authorization;
+  if (request.identity) {
+    headers['impersonate-user'] = headerText(request.identity.user);
+    // An array goes out as one line for each group; a joined line would be one group with commas in its name.
+    if (request.identity.groups.length > 0) headers['impersonate-group'] = request.identity.groups.map(headerText);
+  }
+  return headers;
+}
+
+/** The UTF-8 bytes of a name, as header bytes. What can't be in a header acts as nobody. */
+function headerText(name: string): string {
+  if (name.trim() !== name || name === '' || /\p{Cc}/u.test(name)) {
+    throw new ApiError(403, 'Forbidden', 'a user or group name has characters that can not be sent to the cluster');
+  }
+  return Buffer.from(name, 'utf8').toString('latin1');
+}
+
+async function bodyText(body: { text(): Promise<string> }): Promise<string> {
+  try {
+    return await body.text();
+  } catch (error) {
+    throw transportError(error);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: the caller decides what that means.
+    return undefined;
+  }
+}
+
+function statusError(code: number, text: string, retryAfter: string | string[] | undefined): ApiError {
+  const body = parse(text) as Partial<Status> | null | undefined;
+  const status = typeof body === 'object' && body?.kind === 'Status' ? body : {};
+  return ApiError.fromStatus(status, code, retryAfterMs(retryAfter));
+}
+
+/** Kubernetes sends whole seconds; the date form is for proxies that nobody puts here. */
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  const seconds = Number(Array.isArray(header) ? header[0] : header);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+const timeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
+const messages: Record<TransportReason, string> = {
+  Unreachable: 'the API server can not be reached, or it ended the connection',
+  NoAnswerInTime: 'the API server did not answer in time',
+  Aborted: 'the request was given up',
+  BadAnswer: 'what answers is not an API server',
+};
+
+/** What undici or a socket threw, without addresses; the original is the cause. */
+export function transportError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const code = (error as { code?: unknown } | null)?.code;
+  const name = (error as { name?: unknown } | null)?.name;
+  const reason: TransportReason =
+    name === 'AbortError' || code === 'UND_ERR_ABORTED'
+      ? 'Aborted'
+      : name === 'TimeoutError' || timeouts.has(String(code))
+        ? 'NoAnswerInTime'
+        : String(code).startsWith('HPE_')
+          ? 'BadAnswer'
+          : 'Unreachable';
+  const detail = typeof code === 'string' && reason === 'Unreachable' ? ` (${code})` : '';
+  return new ApiError(0, reason, messages[reason] + detail, { cause: error });
+}
+
+function firstDigit(status: number): keyof TransportCounts['answers'] {
+  return String(Math.trunc(status / 100)) as keyof TransportCounts['answers'];
+}

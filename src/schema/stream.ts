@@ -76,9 +76,9 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
   const { clock, freshness, includes } = options;
   const limits = { ...defaults, ...options.limits };
   const terminal = options.terminal ?? (() => null);
-  const process = randomBytes(9).toString('base64url');
+  const writer = randomBytes(9).toString('base64url');
   const members = new Set<Member<Item>>();
-  const groups = createGroups({ ...options, terminal, process });
+  const groups = createGroups({ ...options, terminal, writer });
   const ledger = createLedger(options.source, { ...options, capacity: limits.history, tell });
 
   function tell(entry: Entry<Item>): void {
@@ -95,7 +95,7 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
   function begin(group: Group<Item, Member<Item>>, after: string | null, reset = after !== null) {
     const now = { seq: ledger.history.seq, at: clock.now(), freshness: freshness.state };
     const from = after === null ? null : readCursor(after);
-    const resumable = from?.process === process && from.view === group.view && from.synced;
+    const resumable = from?.writer === writer && from.view === group.view && from.synced;
     const missed = resumable ? ledger.history.since(from.seq) : null;
     return missed ? group.replay(missed, now) : group.snapshot(ledger.items, now, reset);
   }
@@ -158,12 +158,13 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
   };
 }
 
-type GroupOptions<Item> = StreamOptions<Item> & { terminal: (item: Item) => string | null; process: string };
+type GroupOptions<Item> = StreamOptions<Item> & { terminal: (item: Item) => string | null; writer: string };
 
 /** The groups that have members, by what their cursors say. */
 function createGroups<Item>(options: GroupOptions<Item>) {
-  const { id, terminal, process, includes, changed = () => true } = options;
+  const { id, terminal, writer, includes, changed = () => true } = options;
   const groups = new Map<string, Group<Item, Member<Item>>>();
+  const rules = { id, terminal, changed: onceForAll(changed) };
   return {
     all: () => groups.values(),
     of({ filter, matches }: StreamRequest<Item>, scope: Scope) {
@@ -171,7 +172,7 @@ function createGroups<Item>(options: GroupOptions<Item>) {
       const present = groups.get(view);
       if (present) return present;
       const visible = (item: Item) => includes(scope, item) && matches(item);
-      const group = createGroup<Item, Member<Item>>({ process, view, scope, visible }, { id, changed, terminal });
+      const group = createGroup<Item, Member<Item>>({ writer, view, scope, visible }, rules);
       groups.set(view, group);
       return group;
     },
@@ -180,5 +181,14 @@ function createGroups<Item>(options: GroupOptions<Item>) {
       group.members.delete(member);
       if (group.members.size === 0 && groups.get(group.view) === group) groups.delete(group.view);
     },
+  };
+}
+
+/** All groups ask about the same change in turn: the first answer serves them all. */
+function onceForAll<Item>(compare: (before: Item, after: Item) => boolean): (before: Item, after: Item) => boolean {
+  let known: { before: Item; after: Item; answer: boolean } | null = null;
+  return (before, after) => {
+    if (known?.before !== before || known.after !== after) known = { before, after, answer: compare(before, after) };
+    return known.answer;
   };
 }

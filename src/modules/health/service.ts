@@ -1,5 +1,6 @@
 import { serviceRef } from '../../module.ts';
-import type { HealthStatus } from '../runs/service.ts';
+import type { Stream } from '../../schema/stream.ts';
+import type { HealthStatus, RunView } from '../runs/service.ts';
 
 export interface HealthTransition {
   /** ms since the epoch. */
@@ -9,9 +10,11 @@ export interface HealthTransition {
   message: string | null;
 }
 
-/** The kept transitions of each run. */
+/** Changes of health: as they happen, and kept. */
 export interface Health {
-  /** Newest last. */
-  transitions(runKey: string, last: number): Promise<HealthTransition[]>;
+  /** Every run, then every change of its status. */
+  readonly changes: Stream<RunView>;
+  /** The kept transitions of a run, newest last; null when no history is kept. */
+  transitions(runKey: string, last: number): Promise<HealthTransition[] | null>;
 }
 export const Health = serviceRef<Health>('slipway.health');

@@ -4,7 +4,7 @@ import { invalid } from '../../errors.ts';
 /** A place in one stream: written and read by one server process only. */
 export interface StreamPosition {
   /** The stream that wrote it. */
-  process: string;
+  writer: string;
   /** Everything up to this change has been told. */
   seq: number;
   /** False for a cursor from before SYNCED: its holder has only a part of the snapshot. */
@@ -18,17 +18,17 @@ const form = /^([\w-]{12})\.([0-9a-z]{1,10})\.(u?)[0-9a-z]{1,10}\.([\w-]{16})$/;
 /** `nth` tells events of the same change apart, so that no cursor repeats. */
 export function writeCursor(position: StreamPosition, nth: number): string {
   const phase = position.synced ? '' : 'u';
-  return `${position.process}.${position.seq.toString(36)}.${phase}${nth.toString(36)}.${position.view}`;
+  return `${position.writer}.${position.seq.toString(36)}.${phase}${nth.toString(36)}.${position.view}`;
 }
 
 /** INVALID on `after` for anything that no stream has written. */
 export function readCursor(cursor: string): StreamPosition {
-  const [, process, seq, phase, view] = form.exec(cursor) ?? [];
-  if (process === undefined || seq === undefined || view === undefined) {
+  const [, writer, seq, phase, view] = form.exec(cursor) ?? [];
+  if (writer === undefined || seq === undefined || view === undefined) {
     const message = '"after" is not a cursor of this stream. Use the `cursor` of an event, or leave it out.';
     throw invalid('after', message, 'BAD_CURSOR');
   }
-  return { process, seq: Number.parseInt(seq, 36), synced: phase === '', view };
+  return { writer, seq: Number.parseInt(seq, 36), synced: phase === '', view };
 }
 
 /** Equal for equal filters (whatever the order of their fields) in equal scopes. */

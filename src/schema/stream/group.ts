@@ -35,13 +35,13 @@ export interface Moment {
 }
 
 export function createGroup<Item, Member>(
-  options: { process: string; view: string; scope: Scope; visible: (item: Item) => boolean },
+  options: { writer: string; view: string; scope: Scope; visible: (item: Item) => boolean },
   rules: ItemRules<Item>,
 ): Group<Item, Member> {
-  const { process, view, scope, visible } = options;
+  const { writer, view, scope, visible } = options;
 
   function cursor(seq: number, nth: number, synced: boolean): string {
-    return writeCursor({ process, seq, synced, view }, nth);
+    return writeCursor({ writer, seq, synced, view }, nth);
   }
 
   function marker(type: StreamEventType, at: number, cursor: string): StreamEvent<Item> {

@@ -27,6 +27,11 @@ export function isSecretName(name: string): boolean {
   return secretName.test(name);
 }
 
+/** True for URLs with a password in them. */
+export function isSecretValue(value: string): boolean {
+  return urlWithPassword.test(value);
+}
+
 type Loose = Record<string, unknown>;
 
 function manifestOf(object: KubeObject): Loose {
@@ -88,8 +93,7 @@ function maskValues(body: Loose, key: string, secret: (name: string) => boolean 
 function maskEnv(podSpec: Partial<PodSpec>): void {
   const containers: Container[] = [...(podSpec.initContainers ?? []), ...(podSpec.containers ?? [])];
   for (const variable of containers.flatMap((container) => container.env ?? [])) {
-    if (variable.value && (isSecretName(variable.name) || urlWithPassword.test(variable.value)))
-      variable.value = masked;
+    if (variable.value && (isSecretName(variable.name) || isSecretValue(variable.value))) variable.value = masked;
   }
 }
 

@@ -7,6 +7,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import ValidationPlugin from '@pothos/plugin-validation';
 import { SlipwayError } from '../errors.ts';
 import type { Context } from '../module.ts';
+import { globalId, parseGlobalId } from './ids.ts';
 import type { InterfaceTypes, ObjectTypes } from './object-types.ts';
 
 export interface SchemaTypes {
@@ -51,6 +52,12 @@ export function createBuilder() {
     },
     relay: {
       cursorType: 'String',
+      encodeGlobalID: (typename, id) => globalId(typename, String(id)),
+      decodeGlobalID: (id) => {
+        const parsed = parseGlobalId(id);
+        if (!parsed) throw new SlipwayError('INVALID', 'An id is not one that this API gave out.', { field: 'id' });
+        return { typename: parsed.typename, id: parsed.local };
+      },
       nodeTypeOptions: { description: 'An object with a global id.' },
       pageInfoTypeOptions: { description: 'Where a page of a list ends.' },
       nodeQueryOptions: { description: 'The object behind a global id; null when it is absent or not visible.' },

@@ -10,6 +10,12 @@ import type {
   Service,
 } from '../../k8s/resources.ts';
 import { type Context, manyRef, serviceRef } from '../../module.ts';
+import { HealthStatus as HealthStatusEnum } from './schema/enums.ts';
+import { ServiceRunFilter as ServiceRunFilterInput } from './schema/inputs.ts';
+
+// GraphQL types that other modules use too, each as a function of the builder.
+export const HealthStatus = HealthStatusEnum;
+export const ServiceRunFilter = ServiceRunFilterInput;
 
 export type RunState = 'CREATED' | 'PENDING' | 'RUNNING' | 'STOPPED' | 'ERROR' | 'COMPLETED' | 'DELETING';
 export type HealthStatus = 'HEALTHY' | 'PROGRESSING' | 'DEGRADED' | 'SUSPENDED' | 'MISSING' | 'UNKNOWN';

@@ -1,4 +1,5 @@
 import type { EnvVar, Pod } from '../../k8s/resources.ts';
+import { isSecretName, isSecretValue } from '../../k8s/manifests.ts';
 import { globalId } from '../../schema/ids.ts';
 import { type HealthSettings, createdAt, isReady, situationOf, time } from './diagnosis/situation.ts';
 import { judge } from './health.ts';
@@ -95,10 +96,8 @@ function specOf({ workload }: RunObjects): RunView['spec'] {
   };
 }
 
-const secretName = /pass|secret|token|credential|api_?key|private_?key|access_?key|auth|dsn|connection_?string/i;
-
 function envOf({ name, value, valueFrom }: EnvVar): RunView['spec']['env'][number] {
-  const secret = valueFrom?.secretKeyRef !== undefined || secretName.test(name);
+  const secret = valueFrom?.secretKeyRef !== undefined || isSecretName(name) || isSecretValue(value ?? '');
   return { name, value: secret || valueFrom ? null : (value ?? ''), secret };
 }
 

@@ -107,13 +107,9 @@ function findTarget(
 
 function routeTarget(route: HTTPRoute, ref: PolicyTargetRef, listeners: readonly Listener[]): Target | null {
   const ancestors = (route.spec.parentRefs ?? []).flatMap((parent) => {
-    const [first] =
-      referencedListeners(listeners, route, {
-        ...parent,
-        sectionName: undefined,
-        port: undefined,
-      } as ParentReference) ?? [];
-    return first ? [gatewayReference(first.gateway, parent.sectionName)] : [];
+    const { sectionName, port: _, ...whole } = parent;
+    const [first] = referencedListeners(listeners, route, whole) ?? [];
+    return first ? [gatewayReference(first.gateway, sectionName)] : [];
   });
   if (ancestors.length === 0) return null;
   const known = ref.sectionName === undefined || route.spec.rules?.some(({ name }) => name === ref.sectionName);

@@ -4,7 +4,6 @@ import {
   type GatewayClass,
   gatewayClasses,
   gateways,
-  type HTTPRoute,
   httpRoutes,
   type KubeObject,
   type Resource,

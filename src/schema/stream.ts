@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Auth } from '../auth.ts';
 import type { Scope, Verb } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import type { FreshnessSource } from '../k8s/cluster.ts';
@@ -63,10 +64,12 @@ export async function openStream<Item>(
   request: Pick<StreamRequest<Item>, 'filter' | 'matches' | 'after'>,
   verb: Verb = 'see',
 ): Promise<AsyncIterableIterator<StreamEvent<Item>, undefined>> {
-  const { access, signal } = context;
-  const scope = await access.scope(verb);
+  const { caller, signal } = context;
+  const scope = await context.access.scope(verb);
   const end: Context['end'] = (code, reason) => context.end(code, reason);
-  return stream.subscribe({ ...request, scope, signal, end, renew: () => access.scope(verb) });
+  // The context's own access is that of one request: it never resolves anything twice.
+  const renew = () => context.use(Auth).access(caller).scope(verb);
+  return stream.subscribe({ ...request, scope, signal, end, ...(!caller.local && { renew }) });
 }
 
 const defaults: StreamLimits = { history: 4096, buffer: 10_000, patienceMs: 10_000, renewMs: 4_000 };

@@ -71,9 +71,9 @@ export async function startHistory({ runs, store, config, clock, log }: Parts): 
   await prune();
 
   return {
-    transitions(runKey, last) {
+    transitions: async (runKey, last) => {
       const run = runs.get(runKey);
-      return run ? byRun.load({ uid: run.uid, last }) : Promise.resolve([]);
+      return run ? byRun.load({ uid: run.uid, last }) : [];
     },
     async stop() {
       stopped = true;

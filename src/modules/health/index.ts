@@ -16,13 +16,15 @@ export const health = defineModule({
   provides: { health: Health },
   config: healthConfig,
   schema: addHealth,
-  async start({ config, deps: { runs }, cluster, clock, log, dataDir, onStop }) {
+  async start(host) {
+    const { config, cluster, clock, log } = host;
+    const { runs } = host.deps;
     const changes = createHealthStream(runs, cluster, clock);
-    onStop(() => changes.stop());
+    host.onStop(() => changes.stop());
     if (config.history === 'off') return { health: { changes, transitions: () => Promise.resolve(null) } };
-    const store = await openTransitions(openSqlite(join(dataDir, 'health.db')), () => clock.now());
+    const store = await openTransitions(openSqlite(join(host.dataDir, 'health.db')), () => clock.now());
     const history = await startHistory({ runs, store, config, clock, log });
-    onStop(() => history.stop());
-    return { health: { changes, transitions: (key, last) => history.transitions(key, last) } };
+    host.onStop(() => history.stop());
+    return { health: { changes, transitions: history.transitions } };
   },
 });

@@ -1,8 +1,7 @@
-import type { InputRef, OutputRef } from '@pothos/core';
 import { invalid } from '../../errors.ts';
 import type { Builder } from '../../schema/builder.ts';
 import { type StreamEvent, openStream, streamEventTypes } from '../../schema/stream.ts';
-import { type HealthStatus, type RunFilter, type RunView, Runs } from '../runs/service.ts';
+import { HealthStatus, type RunView, Runs, ServiceRunFilter } from '../runs/service.ts';
 import { Health, type HealthTransition } from './service.ts';
 
 declare module '../../schema/object-types.ts' {
@@ -11,10 +10,6 @@ declare module '../../schema/object-types.ts' {
     HealthTransition: HealthTransition;
   }
 }
-
-// Types of `runs`, by name: Pothos knows only object types that way, so their shapes are said here.
-const healthStatus = 'HealthStatus' as unknown as OutputRef<HealthStatus>;
-const serviceRunFilter = 'ServiceRunFilter' as unknown as InputRef<RunFilter>;
 
 const mostTransitions = 200;
 
@@ -43,7 +38,7 @@ function addEvent(builder: Builder): void {
       }),
       id: t.exposeID('id', { nullable: true, description: "The run's id; for ADDED, CHANGED and REMOVED." }),
       previous: t.field({
-        type: healthStatus,
+        type: HealthStatus(builder),
         nullable: true,
         description: 'The health told before; for CHANGED.',
         resolve: ({ previous }) => previous?.status.health ?? null,
@@ -62,7 +57,10 @@ function addSubscription(builder: Builder): void {
         'One ADDED for each matching run, then SYNCED (then STALE if the cluster is stale), then every change of `status`. ' +
         'A RESET, at any time, means that all told before is void and the snapshot starts again.',
       args: {
-        filter: t.arg({ type: serviceRunFilter, description: 'Only runs that match; absent: all you may see.' }),
+        filter: t.arg({
+          type: ServiceRunFilter(builder),
+          description: 'Only runs that match; absent: all you may see.',
+        }),
         after: t.arg.string({
           description:
             'The last `cursor` seen: only what changed since then is sent, then SYNCED. RESET and all of it when that is not possible.',
@@ -83,11 +81,11 @@ function addTransitions(builder: Builder): void {
     fields: (t) => ({
       at: t.expose('at', { type: 'DateTime', description: 'When the new health began.' }),
       from: t.expose('from', {
-        type: healthStatus,
+        type: HealthStatus(builder),
         nullable: true,
         description: 'The health before; null for the first known.',
       }),
-      to: t.expose('to', { type: healthStatus, description: 'The health from then on.' }),
+      to: t.expose('to', { type: HealthStatus(builder), description: 'The health from then on.' }),
       message: t.exposeString('message', { nullable: true, description: 'The sentence that went with it.' }),
     }),
   });

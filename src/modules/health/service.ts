@@ -15,6 +15,6 @@ export interface Health {
   /** Every run, then every change of its status. */
   readonly changes: Stream<RunView>;
   /** The kept transitions of a run, newest last; null when no history is kept. */
-  transitions(runKey: string, last: number): Promise<HealthTransition[] | null>;
+  readonly transitions: (runKey: string, last: number) => Promise<HealthTransition[] | null>;
 }
 export const Health = serviceRef<Health>('slipway.health');

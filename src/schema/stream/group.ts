@@ -19,7 +19,7 @@ export interface Group<Item, Member> {
   readonly scope: Scope;
   readonly members: Set<Member>;
   visible: (item: Item) => boolean;
-  /** The live event of a change; null when it does not concern the group. */
+  /** The live event of a change; null when it does not concern the group. Wants every change, in order. */
   event(entry: Entry<Item>): StreamEvent<Item> | null;
   /** One ADDED for each item, then SYNCED; preceded by RESET when the reader holds something else. */
   snapshot(items: Iterable<Item>, now: Moment, reset: boolean): Iterator<StreamEvent<Item>>;
@@ -64,12 +64,8 @@ export function createGroup<Item, Member>(
     return { ...added(is, at, place()), type: 'CHANGED', previous: was };
   }
 
-  // Many join at the same moment after a restart: they share one list.
-  let matching: { seq: number; items: readonly Item[] } | null = null;
-  function matchingAt(seq: number, items: Iterable<Item>): readonly Item[] {
-    if (matching?.seq !== seq) matching = { seq, items: Array.from(items).filter(visible) };
-    return matching.items;
-  }
+  // Many join at the same moment after a restart: they share one list, until something changes.
+  let matching: readonly Item[] | null = null;
 
   function* synced({ seq, at, freshness }: Moment, turned: boolean): Generator<StreamEvent<Item>> {
     yield marker('SYNCED', at, cursor(seq, 0, true));
@@ -98,7 +94,10 @@ export function createGroup<Item, Member>(
       matching = null;
       return event(entry);
     },
-    snapshot: (items, now, reset) => tellAll(matchingAt(now.seq, items), now, reset),
+    snapshot(items, now, reset) {
+      matching ??= Array.from(items).filter(visible);
+      return tellAll(matching, now, reset);
+    },
     replay(entries, now) {
       const missed = createBuffer<Item>(rules.terminal);
       for (const entry of entries) {

@@ -60,12 +60,12 @@ export function createFakeRuns() {
   return {
     runs,
     listeners,
-    put(view: RunView) {
+    put: (view: RunView): void => {
       const before = present.get(view.key);
       present.set(view.key, view);
       tell({ key: view.key, ...(before && { before }), after: view });
     },
-    remove(view: RunView) {
+    remove: (view: RunView): void => {
       present.delete(view.key);
       tell({ key: view.key, before: view });
     },

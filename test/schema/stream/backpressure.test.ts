@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Scope } from '../../../src/caller.ts';
+import type { Context } from '../../../src/module.ts';
 import { SlowConsumer } from '../../../src/schema/stream.ts';
 import { everything, next, projects, short, shorts, synced, take, world } from './world.ts';
 
@@ -17,6 +18,21 @@ describe('slow readers', () => {
     const told = await take(events, 2);
     expect(shorts(told)).toEqual(['CHANGED b=3 (+2)', 'CHANGED a=4 (+3)']);
     expect(told.map((event) => event.previous?.value)).toEqual([0, 0]);
+  });
+
+  test('a change is merged neither into one that was read nor over the end of the item', async () => {
+    const { put, remove, open } = world();
+    put('a');
+    const events = open();
+    await synced(events);
+    put('a', { value: 1 });
+    put('a', { value: 2 });
+    expect(short(await next(events))).toBe('CHANGED a=2 (+1)');
+    put('a', { value: 3 });
+    remove('a');
+    put('a', { value: 4 });
+    put('a', { value: 5 });
+    expect(shorts(await take(events, 4))).toEqual(['CHANGED a=3', 'REMOVED a', 'ADDED a=4', 'CHANGED a=5']);
   });
 
   test('ADDED, REMOVED and terminal changes are never merged away', async () => {
@@ -51,7 +67,7 @@ describe('slow readers', () => {
 
   test('one that does not read in time is ended, and its connection with 4410', async () => {
     const { put, open, time, stream } = world({ patienceMs: 10_000 });
-    const end = vi.fn();
+    const end = vi.fn<Context['end']>();
     const events = open({ end });
     await synced(events);
     time.advance(60_000);
@@ -96,7 +112,7 @@ describe('slow readers', () => {
 
   test('one whose buffer is full is ended, and the others lose nothing', async () => {
     const { put, open, stream } = world({ buffer: 100 });
-    const end = vi.fn();
+    const end = vi.fn<Context['end']>();
     const slow = open({ end });
     const healthy = open();
     await synced(slow);
@@ -173,7 +189,7 @@ describe('rights', () => {
     put('a', { project: 'a' });
     put('b', { project: 'b' });
     let scope: Scope = projects('a', 'b');
-    const end = vi.fn();
+    const end = vi.fn<Context['end']>();
     const events = open({ scope, end, renew: () => Promise.resolve(scope) });
     await synced(events);
     await stream.renew();
@@ -189,7 +205,7 @@ describe('rights', () => {
     const { put, open, time } = world();
     put('a');
     let scope = everything;
-    const end = vi.fn();
+    const end = vi.fn<Context['end']>();
     const events = open({ scope, end, renew: () => Promise.resolve(scope) });
     await synced(events);
     scope = projects();
@@ -206,13 +222,25 @@ describe('rights', () => {
     let scope: Scope = projects('a');
     const events = open({ scope, renew: () => Promise.resolve(scope) });
     await synced(events);
+    put('a', { value: 1 });
     scope = projects('a', 'b');
-    const waiting = next(events);
     await stream.renew();
-    expect(short(await waiting)).toBe('RESET');
-    expect(shorts(await synced(events))).toEqual(['ADDED a=0', 'ADDED b=0', 'SYNCED']);
+    expect(short(await next(events))).toBe('RESET');
+    expect(shorts(await synced(events))).toEqual(['ADDED a=1', 'ADDED b=0', 'SYNCED']);
     put('b', { value: 1 });
     expect(short(await next(events))).toBe('CHANGED b=1');
+  });
+
+  test('a read that waits is answered by the RESET', async () => {
+    const { put, open, stream } = world();
+    put('b', { project: 'b' });
+    let scope: Scope = projects('a');
+    const events = open({ scope, renew: () => Promise.resolve(scope) });
+    await synced(events);
+    const waiting = next(events);
+    scope = projects('a', 'b');
+    await stream.renew();
+    expect(short(await waiting)).toBe('RESET');
   });
 
   test('without a decision there is no access', async () => {

@@ -38,27 +38,28 @@ export function manualClock(start = Date.UTC(2026, 0, 1)) {
       return () => timers.delete(timer);
     },
   };
+  /** Moves on, firing timers in their order. */
+  const advance = (ms: number): void => {
+    const end = now + ms;
+    for (;;) {
+      const due = [...timers].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      now = Math.max(now, due.at);
+      timers.delete(due);
+      due.task();
+    }
+    now = end;
+  };
   return {
     clock,
     get pending() {
       return timers.size;
     },
-    /** Moves on, firing timers in their order. */
-    advance(ms: number) {
-      const end = now + ms;
-      for (;;) {
-        const due = [...timers].filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
-        if (!due) break;
-        now = Math.max(now, due.at);
-        timers.delete(due);
-        due.task();
-      }
-      now = end;
-    },
+    advance,
     /** The process stands still: time passes, and then all that was due fires at once. */
-    freeze(ms: number) {
+    freeze: (ms: number): void => {
       now += ms;
-      this.advance(0);
+      advance(0);
     },
   };
 }
@@ -102,24 +103,23 @@ export function world(limits: Partial<StreamLimits> = {}, items: readonly Item[]
     get listeners() {
       return listeners.size + freshnessListeners.size;
     },
-    put(id: string, fields: Partial<Item> = {}) {
+    put: (id: string, fields: Partial<Item> = {}): void => {
       const before = present.get(id);
       const after = { id, uid: `${id}-1`, value: 0, project: 'a', state: 'OK' as const, ...before, ...fields };
       present.set(id, after);
       for (const listener of listeners) listener(before ? { before, after } : { after });
     },
-    remove(id: string) {
+    remove: (id: string): void => {
       const before = present.get(id);
       present.delete(id);
       if (before) for (const listener of listeners) listener({ before });
     },
-    turn(to: Freshness) {
+    turn: (to: Freshness): void => {
       state = to;
       for (const listener of freshnessListeners) listener(to);
     },
-    open(request: Partial<StreamRequest<Item>> = {}): Events {
-      return stream.subscribe({ filter: null, matches: () => true, scope: everything, ...request });
-    },
+    open: (request: Partial<StreamRequest<Item>> = {}): Events =>
+      stream.subscribe({ filter: null, matches: () => true, scope: everything, ...request }),
   };
 }
 

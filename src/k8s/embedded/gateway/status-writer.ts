@@ -6,17 +6,16 @@ import type { StatusUpdate } from './status.ts';
 /** Writes statuses one after the other; a newer set takes the place of what was not written yet. */
 export interface StatusWriter {
   write(updates: readonly StatusUpdate[]): void;
-  /** Resolves when nothing is under way. */
+  /** Drops what was not written yet; resolves when nothing is under way. */
   stop(): Promise<void>;
 }
 
 export function createStatusWriter(api: EmbeddedApi, log: Log): StatusWriter {
   let pending: readonly StatusUpdate[] = [];
   let running: Promise<void> | null = null;
-  let stopped = false;
 
   const drain = async () => {
-    for (let next = pending[0]; next && !stopped; next = pending[0]) {
+    for (let next = pending[0]; next; next = pending[0]) {
       pending = pending.slice(1);
       await writeOne(api, next).catch((error: unknown) => {
         // Somebody else changed or removed it: their change brings the next evaluation.
@@ -32,7 +31,7 @@ export function createStatusWriter(api: EmbeddedApi, log: Log): StatusWriter {
       running ??= drain();
     },
     async stop() {
-      stopped = true;
+      pending = [];
       await running;
     },
   };

@@ -39,13 +39,13 @@ export function statusUpdates(evaluation: Evaluation, now: string): StatusUpdate
       .filter(({ spec }) => spec.controllerName === controllerName)
       .map((object) => ({ resource: gatewayClasses as Resource, object, status: classStatus(object, now) })),
     ...[...ofOurs].map(([object, own]) => {
-      return { resource: gateways as Resource, object, status: gatewayStatus(object, own, routes, now) };
+      return { resource: gateways, object, status: gatewayStatus(object, own, routes, now) };
     }),
     ...routes.map((evaluated) => {
-      return { resource: httpRoutes as Resource, object: evaluated.route, status: routeStatus(evaluated, now) };
+      return { resource: httpRoutes, object: evaluated.route, status: routeStatus(evaluated, now) };
     }),
     ...state.policies.map((object) => {
-      return { resource: securityPolicies as Resource, object, status: policyStatus(object, policies, now) };
+      return { resource: securityPolicies, object, status: policyStatus(object, policies, now) };
     }),
   ];
   return updates.filter(({ object, status }) => {

@@ -69,7 +69,7 @@ function complete(request: Request, format: Format, delayMs: number): Answer {
   if (request.method !== 'POST') throw refusal(405, 'use POST here');
   const body = parseObject(request.body);
   const asked = body['model'] ?? model;
-  if (asked !== model) throw refusal(404, `the model ${String(asked)} does not exist`, 'model');
+  if (asked !== model) throw refusal(404, `the model ${JSON.stringify(asked)} does not exist`, 'model');
   const prompt = format.prompt(body);
   const limit = body['max_completion_tokens'] ?? body['max_tokens'] ?? 256;
   if (!Number.isSafeInteger(limit) || Number(limit) < 1)

@@ -2,10 +2,10 @@ import type { BuiltinImage } from '../runtime/images.ts';
 import { serveHttp } from './http-program.ts';
 
 /** Ends at once, as a program does whose configuration is wrong. */
-export const crash: BuiltinImage = ({ log }) => {
-  log('INFO  starting billing-report 2.3.1');
-  log('INFO  reading configuration from the environment');
-  log('ERROR DATABASE_URL is not set: it must name the PostgreSQL database to report from');
+export const crash: BuiltinImage = (context) => {
+  context.log('INFO  starting billing-report 2.3.1');
+  context.log('INFO  reading configuration from the environment');
+  context.log('ERROR DATABASE_URL is not set: it must name the PostgreSQL database to report from');
   return Promise.resolve(1);
 };
 

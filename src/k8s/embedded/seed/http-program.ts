@@ -37,26 +37,27 @@ export type Handler = (request: Request) => Answer | Promise<Answer>;
 const maxBodyBytes = 4 * 1024 * 1024;
 
 /** Serves requests until the container is to end; an address that is taken ends it at once, as with a real program. */
-export function serveHttp({ host, port, signal, log }: ImageContext, handler: Handler): Promise<number> {
+export function serveHttp(context: ImageContext, handler: Handler): Promise<number> {
+  const { host, port, signal } = context;
   const server = createServer((incoming, response) => {
     const path = (incoming.url ?? '/').split('?')[0] ?? '/';
-    response.once('close', () => log(`${incoming.method} ${path} ${response.statusCode}`));
+    response.once('close', () => context.log(`${incoming.method} ${path} ${response.statusCode}`));
     respond(incoming, response, handler).catch(() => response.destroy());
   });
   return new Promise((resolve) => {
     const stop = () => {
-      log('stopping');
+      context.log('stopping');
       server.close(() => resolve(0));
       server.closeAllConnections();
     };
     server.once('error', (error) => {
       signal.removeEventListener('abort', stop);
-      log(`cannot listen on ${host}:${port}: ${error.message}`);
+      context.log(`cannot listen on ${host}:${port}: ${error.message}`);
       resolve(1);
     });
     server.listen(port, host, () => {
       const address = server.address();
-      log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
+      context.log(`listening on http://${host}:${typeof address === 'object' ? address?.port : port}`);
       if (signal.aborted) stop();
       else signal.addEventListener('abort', stop, { once: true });
     });

@@ -218,5 +218,6 @@ it('a program holds its port only while it runs', async () => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
+  expect(server.listening).toBe(true);
   await new Promise((resolve) => server.close(resolve));
 });

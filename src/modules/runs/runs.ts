@@ -133,9 +133,9 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
       listeners.add(own);
       return () => listeners.delete(own);
     },
-    async after(written, key) {
+    async after(written, key, options) {
       const cache = cacheOf(cluster, written);
-      await cache?.seen(written);
+      await cache?.seen(written, options);
       // What was written is in the cache now, so nothing is lost when its event came before.
       dirty.add(key);
       flush();

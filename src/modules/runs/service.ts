@@ -224,16 +224,16 @@ export interface RunChange {
 
 /** The fields of `ServiceRunFilter`; null or absent means no filter, [] matches nothing. */
 export interface RunFilter {
-  namespace?: readonly string[] | null;
-  project?: readonly string[] | null;
-  function?: readonly string[] | null;
-  kind?: readonly string[] | null;
-  source?: readonly string[] | null;
-  state?: readonly RunState[] | null;
-  health?: readonly HealthStatus[] | null;
-  search?: string | null;
-  labelSelector?: string | null;
-  active?: boolean | null;
+  namespace?: readonly string[] | null | undefined;
+  project?: readonly string[] | null | undefined;
+  function?: readonly string[] | null | undefined;
+  kind?: readonly string[] | null | undefined;
+  source?: readonly string[] | null | undefined;
+  state?: readonly RunState[] | null | undefined;
+  health?: readonly HealthStatus[] | null | undefined;
+  search?: string | null | undefined;
+  labelSelector?: string | null | undefined;
+  active?: boolean | null | undefined;
 }
 
 /** The views of all runs, kept current from the shared caches. */
@@ -254,8 +254,8 @@ export interface Runs {
   includes(scope: Scope, run: RunView): boolean;
   /** Changes from now on, in order, each exactly once; also when nothing but health changed with time. */
   subscribe(listener: (change: RunChange) => void): () => void;
-  /** The view once it reflects this written object (at most 2 s later), else as it is then. */
-  after(written: KubeObject, key: string): Promise<RunView | undefined>;
+  /** The view once it reflects this written (or with `deleted` removed) object, at most 2 s later, else as it is then. */
+  after(written: KubeObject, key: string, options?: { deleted?: boolean }): Promise<RunView | undefined>;
 }
 export const Runs = serviceRef<Runs>('slipway.runs');
 

@@ -1,0 +1,81 @@
+import { SlipwayError } from '../../../errors.ts';
+import type { Context } from '../../../module.ts';
+import type { Builder } from '../../../schema/builder.ts';
+import { type SortKey, pageArgs, paginate } from '../../../schema/paging.ts';
+import { type HealthStatus, type RunView, Runs } from '../service.ts';
+import { ServiceRunBy, ServiceRunFilter, ServiceRunOrder } from './inputs.ts';
+
+type Order = ReturnType<typeof ServiceRunOrder>['$inferInput'];
+type By = ReturnType<typeof ServiceRunBy>['$inferInput'];
+
+/** What needs care sorts first. */
+const byCare: Record<HealthStatus, number> = {
+  DEGRADED: 0,
+  MISSING: 1,
+  UNKNOWN: 2,
+  PROGRESSING: 3,
+  SUSPENDED: 4,
+  HEALTHY: 5,
+};
+
+const sortKeys: Record<Order['field'], (run: RunView) => SortKey> = {
+  CREATED_AT: (run) => [run.createdAt, run.name, run.key],
+  NAME: (run) => [run.name, run.namespace, run.key],
+  PROJECT: (run) => [run.project, run.name, run.key],
+  HEALTH: (run) => [byCare[run.status.health], run.name, run.key],
+  LAST_CHANGED_AT: (run) => [run.status.since, run.name, run.key],
+};
+
+export function addQueries(builder: Builder): void {
+  builder.queryField('serviceRuns', (t) =>
+    t.field({
+      type: 'ServiceRunConnection',
+      description: 'The service runs the caller may see; counts include no others.',
+      args: {
+        filter: t.arg({ type: ServiceRunFilter(builder), description: 'Only runs that match.' }),
+        orderBy: t.arg({
+          type: ServiceRunOrder(builder),
+          defaultValue: { field: 'CREATED_AT', direction: 'DESC' },
+          description: 'The order; newest first when not given.',
+        }),
+        ...pageArgs(t.arg),
+      },
+      resolve: async (_, { filter, orderBy, ...page }, context) => {
+        const runs = context.use(Runs);
+        const matches = runs.matcher(filter, 'filter');
+        const scope = await context.access.scope('see');
+        const visible = [...runs.all()].filter((run) => scope.includes(run) && matches(run));
+        const { field, direction } = orderBy ?? { field: 'CREATED_AT', direction: 'DESC' };
+        return paginate(visible, page, sortKeys[field], direction === 'DESC');
+      },
+    }),
+  );
+  builder.queryField('serviceRun', (t) =>
+    t.field({
+      type: 'ServiceRun',
+      nullable: true,
+      description: 'One service run; null when it is absent or not visible.',
+      args: { by: t.arg({ type: ServiceRunBy(builder), required: true, description: 'Which one.' }) },
+      resolve: (_, { by }, context) => findRun(by, context),
+    }),
+  );
+}
+
+/** The run an input names, if the caller may see it. A run id that several visible runs have is CONFLICT. */
+export async function findRun(by: By, context: Context): Promise<RunView | null> {
+  const runs = context.use(Runs);
+  const scope = await context.access.scope('see');
+  if (by.runId !== null && by.runId !== undefined) {
+    const hits = [...runs.all()].filter((run) => run.runId === by.runId && scope.includes(run));
+    if (hits.length > 1) {
+      const places = hits.map((run) => run.namespace).join(', ');
+      throw new SlipwayError('CONFLICT', `${hits.length} runs have the id ${by.runId}, in ${places}: name one by id.`, {
+        field: 'by.runId',
+        reason: 'AMBIGUOUS',
+      });
+    }
+    return hits[0] ?? null;
+  }
+  const run = by.service ? runs.byService(by.service.namespace, by.service.name) : runs.byId(by.id ?? '');
+  return run && scope.includes(run) ? run : null;
+}

@@ -1,0 +1,49 @@
+import type { Watch } from '../../k8s/cluster.ts';
+import {
+  type Deployment,
+  type KubeObject,
+  type Service,
+  deployments,
+  endpointSlices,
+  events,
+  pods,
+  replicaSets,
+  services,
+} from '../../k8s/resources.ts';
+import { type PolicyRule, watch } from '../../module.ts';
+import type { RunsConfig } from './config.ts';
+import { builtinSources } from './sources/index.ts';
+
+const eventKinds = new Set(['Deployment', 'ReplicaSet', 'Pod', 'Service']);
+
+/**
+ * What runs are made of. A module with a source of its own declares watches for what it recognises: an object is kept when
+ * any module wants it.
+ */
+export function runWatches(config: RunsConfig): Watch[] {
+  const sources = builtinSources(config);
+  // The platform's labels stand on Pods too. Those of configured sources may not: then every owned object is kept.
+  const isRunObject = (object: KubeObject): boolean =>
+    sources.some((source) => source.identify(object as Deployment | Service) !== null);
+  const isOwned = (object: KubeObject): boolean =>
+    isRunObject(object) ||
+    (config.sources.length > 0 && (object.metadata.ownerReferences ?? []).some((owner) => owner.controller));
+  return [
+    watch({ resource: deployments, wants: isRunObject }),
+    watch({ resource: replicaSets, wants: isOwned }),
+    watch({ resource: pods, wants: isOwned }),
+    watch({ resource: services, wants: isRunObject }),
+    watch({ resource: endpointSlices }),
+    watch({
+      resource: events,
+      wants: (event) => event.type === 'Warning' && eventKinds.has(event.involvedObject.kind ?? ''),
+    }),
+  ];
+}
+
+/** What our own identity needs for the watches. Writes go out with the caller's rights. */
+export const watchRules: PolicyRule[] = [
+  { apiGroups: ['apps'], resources: ['deployments', 'replicasets'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['pods', 'services', 'events'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+];

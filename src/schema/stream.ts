@@ -65,6 +65,8 @@ export async function openStream<Item>(
   verb: Verb = 'see',
 ): Promise<AsyncIterableIterator<StreamEvent<Item>, undefined>> {
   const { caller, signal } = context;
+  // Before the first lists are in, a snapshot would say that there is nothing.
+  await context.cluster.synced();
   const scope = await context.access.scope(verb);
   const end: Context['end'] = (code, reason) => context.end(code, reason);
   // The context's own access is that of one request: it never resolves anything twice.

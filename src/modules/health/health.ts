@@ -10,6 +10,8 @@ import { startRecorder } from './recorder.ts';
 import type { Health, HealthTransition } from './service.ts';
 import type { TransitionStore } from './transitions.ts';
 
+// Not at once: which runs are still there is known when the cluster's lists are in.
+const firstPruneMs = 60_000;
 const pruneEveryMs = 3_600_000;
 const dayMs = 86_400_000;
 
@@ -41,10 +43,10 @@ interface Parts {
 }
 
 /** Keeps the transitions of all runs in the store. */
-export async function startHistory({ runs, store, config, clock, log }: Parts): Promise<{
+export function startHistory({ runs, store, config, clock, log }: Parts): {
   transitions: Health['transitions'];
   stop(): Promise<void>;
-}> {
+} {
   const recorder = startRecorder(runs, store, log);
   const byRun = new DataLoader<{ uid: string; last: number }, HealthTransition[]>(
     async (wanted) => {
@@ -57,7 +59,6 @@ export async function startHistory({ runs, store, config, clock, log }: Parts): 
   );
 
   let stopped = false;
-  let cancel = () => {};
   async function prune(): Promise<void> {
     const live = new Set(Array.from(runs.all(), ({ uid }) => uid));
     const before = clock.now() - config.historyDays * dayMs;
@@ -68,7 +69,7 @@ export async function startHistory({ runs, store, config, clock, log }: Parts): 
     }
     if (!stopped) cancel = clock.after(pruneEveryMs, () => void prune());
   }
-  await prune();
+  let cancel = clock.after(firstPruneMs, () => void prune());
 
   return {
     transitions: async (runKey, last) => {

@@ -23,7 +23,7 @@ export const health = defineModule({
     host.onStop(() => changes.stop());
     if (config.history === 'off') return { health: { changes, transitions: () => Promise.resolve(null) } };
     const store = await openTransitions(openSqlite(join(host.dataDir, 'health.db')), () => clock.now());
-    const history = await startHistory({ runs, store, config, clock, log });
+    const history = startHistory({ runs, store, config, clock, log });
     host.onStop(() => history.stop());
     return { health: { changes, transitions: history.transitions } };
   },

@@ -103,36 +103,34 @@ test('an unknown run has none', async () => {
 
 test('old ones go, but never the last of a run that is still there', async () => {
   const { put, remove, start, time } = createWorld();
-  const first = await start();
+  const history = await start();
   const begun = time.clock.now();
   put(run('a', { health: 'PROGRESSING', since: begun }));
   put(run('a', { health: 'HEALTHY', since: begun + 1000 }));
   const gone = run('gone', { health: 'HEALTHY', since: begun });
   put(gone);
-  await first.transitions('default/a', 1);
-  time.advance(31 * day);
-  await first.stop();
-  const second = await start();
-  expect(await second.transitions('default/a', 20)).toEqual([
-    { at: begun + 1000, from: 'PROGRESSING', to: 'HEALTHY', message: null },
-  ]);
+  await history.transitions('default/a', 1);
   remove(gone);
-  await second.stop();
-  const third = await start();
-  put(gone);
-  const [again] = (await third.transitions('default/gone', 20)) ?? [];
-  expect(again?.from).toBeNull();
-  await third.stop();
+  time.advance(31 * day);
+  const anHourLater = () => {
+    time.advance(3_600_000);
+    return history.transitions('default/a', 20);
+  };
+  await expect.poll(anHourLater).toEqual([{ at: begun + 1000, from: 'PROGRESSING', to: 'HEALTHY', message: null }]);
+  put(run('gone', { health: 'DEGRADED', since: begun + 31 * day }));
+  expect(await history.transitions('default/gone', 20)).toMatchObject([{ from: null, to: 'DEGRADED' }]);
+  await history.stop();
 });
 
 test('only so many are kept of one run', async () => {
-  const { put, start } = createWorld();
-  const first = await start();
-  for (let i = 0; i < 30; i++) put(run('a', { health: i % 2 === 0 ? 'HEALTHY' : 'DEGRADED', since: i * 1000 + 2e12 }));
-  await first.stop();
-  const second = await start({ historyPerRun: 5 });
-  expect(await second.transitions('default/a', 200)).toHaveLength(5);
-  await second.stop();
+  const { put, start, time } = createWorld();
+  const history = await start({ historyPerRun: 5 });
+  const begun = time.clock.now();
+  for (let i = 0; i < 30; i++) put(run('a', { health: i % 2 === 0 ? 'HEALTHY' : 'DEGRADED', since: begun + i }));
+  expect(await history.transitions('default/a', 200)).toHaveLength(30);
+  time.advance(60_000);
+  await expect.poll(() => history.transitions('default/a', 200)).toHaveLength(5);
+  await history.stop();
 });
 
 test('stopping leaves no timer and no listener', async () => {
@@ -152,7 +150,7 @@ test('a database that fails is logged and harms nothing else', async () => {
     prune: () => Promise.reject(new Error('disk full')),
     close: () => Promise.resolve(),
   };
-  const history = await startHistory({ runs, store: broken, config: healthConfig.parse({}), clock: time.clock, log });
+  const history = startHistory({ runs, store: broken, config: healthConfig.parse({}), clock: time.clock, log });
   put(run('a', { health: 'DEGRADED' }));
   expect(await history.transitions('default/a', 20)).toEqual([]);
   await history.stop();

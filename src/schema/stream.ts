@@ -4,14 +4,14 @@ import type { Scope, Verb } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import type { FreshnessSource } from '../k8s/cluster.ts';
 import type { Context } from '../module.ts';
-import { readCursor, viewOf } from './stream/cursor.ts';
+import { readCursor } from './stream/cursor.ts';
 import type { StreamEvent } from './stream/events.ts';
-import { type Group, createGroup } from './stream/group.ts';
+import type { Group } from './stream/group.ts';
+import { createGroups } from './stream/groups.ts';
 import type { Entry } from './stream/history.ts';
 import { type ItemSource, createLedger } from './stream/ledger.ts';
-import { type Member, type StreamRequest, endSlow, renewScope } from './stream/member.ts';
-import { createRounds } from './stream/rounds.ts';
-import { Subscriber } from './stream/subscriber.ts';
+import { type Member, type StreamRequest, renewScope } from './stream/member.ts';
+import { type MemberLimits, createMembers } from './stream/members.ts';
 
 export { streamEventTypes } from './stream/events.ts';
 export type { StreamEvent, StreamEventType } from './stream/events.ts';
@@ -35,15 +35,9 @@ export interface StreamOptions<Item> {
   limits?: Partial<StreamLimits>;
 }
 
-export interface StreamLimits {
+export interface StreamLimits extends MemberLimits {
   /** Changes kept for those who come back. @default 4096 */
   history: number;
-  /** Unread events of one subscriber; one more and it is ended. @default 10000 */
-  buffer: number;
-  /** How long something may wait for a subscriber that does not read. @default 10000 */
-  patienceMs: number;
-  /** How often scopes are resolved again. @default 4000 */
-  renewMs: number;
 }
 
 /** Snapshot, then changes, to any number of subscribers (the protocol is that of `Subscription` in the schema). */
@@ -82,18 +76,15 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
   const limits = { ...defaults, ...options.limits };
   const terminal = options.terminal ?? (() => null);
   const writer = randomBytes(9).toString('base64url');
-  const members = new Set<Member<Item>>();
   const groups = createGroups({ ...options, terminal, writer });
   const ledger = createLedger(options.source, { ...options, capacity: limits.history, tell });
+  const renew = (member: Member<Item>) => renewScope(member, { items: ledger.items, includes, move });
+  const members = createMembers({ clock, terminal, limits, renew, leave: groups.leave });
 
   function tell(entry: Entry<Item>): void {
     for (const group of groups.all()) {
       const event = group.event(entry);
-      if (!event) continue;
-      for (const member of group.members) {
-        member.subscriber.push(event);
-        if (member.subscriber.waiting > limits.buffer) endSlow(member);
-      }
+      if (event) for (const member of group.members) members.push(member, event);
     }
   }
 
@@ -112,88 +103,21 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
     member.subscriber.restart(begin(member.group, null, true));
   }
 
-  const renew = (member: Member<Item>) => renewScope(member, { items: ledger.items, includes, move });
-
-  let renewedAt = 0;
-  const rounds = createRounds(clock, Math.min(limits.patienceMs / 4, limits.renewMs), (now, paused) => {
-    for (const member of members) {
-      const { stalledSince } = member.subscriber;
-      if (stalledSince === null) continue;
-      if (paused) member.subscriber.stalledSince = now;
-      else if (now - stalledSince >= limits.patienceMs) endSlow(member);
-    }
-    if (now - renewedAt >= limits.renewMs) {
-      renewedAt = now;
-      for (const member of members) void renew(member);
-    }
-    return members.size > 0;
-  });
-
   return {
     get subscribers() {
       return members.size;
     },
     subscribe(request) {
-      const { after = null, scope, signal } = request;
+      const { after = null, scope } = request;
+      // Before there is a group that a garbage cursor would leave behind.
       if (after !== null) readCursor(after);
       const group = groups.of(request, scope);
-      const onEnd = () => {
-        members.delete(member);
-        groups.leave(member);
-        signal?.removeEventListener('abort', abort);
-      };
-      const subscriber = new Subscriber(begin(group, after), { now: () => clock.now(), terminal, onEnd });
-      const member: Member<Item> = { request, subscriber, group, renewing: false };
-      const abort = () => subscriber.end();
-      members.add(member);
-      group.members.add(member);
-      signal?.addEventListener('abort', abort, { once: true });
-      if (signal?.aborted) abort();
-      rounds.start();
-      return subscriber;
+      return members.add(request, group, begin(group, after));
     },
-    async renew() {
-      await Promise.all([...members].map(renew));
-    },
+    renew: () => members.renew(),
     stop() {
       ledger.stop();
-      rounds.stop();
-      for (const { subscriber } of members) subscriber.end();
+      members.stop();
     },
-  };
-}
-
-type GroupOptions<Item> = StreamOptions<Item> & { terminal: (item: Item) => string | null; writer: string };
-
-/** The groups that have members, by what their cursors say. */
-function createGroups<Item>(options: GroupOptions<Item>) {
-  const { id, terminal, writer, includes, changed = () => true } = options;
-  const groups = new Map<string, Group<Item, Member<Item>>>();
-  const rules = { id, terminal, changed: onceForAll(changed) };
-  return {
-    all: () => groups.values(),
-    of({ filter, matches }: StreamRequest<Item>, scope: Scope) {
-      const view = viewOf(filter, scope.key);
-      const present = groups.get(view);
-      if (present) return present;
-      const visible = (item: Item) => includes(scope, item) && matches(item);
-      const group = createGroup<Item, Member<Item>>({ writer, view, scope, visible }, rules);
-      groups.set(view, group);
-      return group;
-    },
-    leave(member: Member<Item>) {
-      const { group } = member;
-      group.members.delete(member);
-      if (group.members.size === 0 && groups.get(group.view) === group) groups.delete(group.view);
-    },
-  };
-}
-
-/** All groups ask about the same change in turn: the first answer serves them all. */
-function onceForAll<Item>(compare: (before: Item, after: Item) => boolean): (before: Item, after: Item) => boolean {
-  let known: { before: Item; after: Item; answer: boolean } | null = null;
-  return (before, after) => {
-    if (known?.before !== before || known.after !== after) known = { before, after, answer: compare(before, after) };
-    return known.answer;
   };
 }

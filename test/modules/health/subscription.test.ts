@@ -61,6 +61,24 @@ test.each([
   expect(surface.stream.subscribers).toBe(0);
 });
 
+test('the status of a run tells its transitions', async () => {
+  await using surface = await startSurface();
+  const at = surface.time.clock.now();
+  surface.put(run('a', { health: 'PROGRESSING', since: at, message: 'Starting.' }));
+  surface.put(run('a', { health: 'HEALTHY', since: at + 1500 }));
+  const query = (last: number) => `subscription { serviceHealthChanged {
+    type id serviceRun { name status { health message transitions(last: ${last}) { at from to message } } } } }`;
+  const events = surface.overSse({}, query(5));
+  expect((await nextEvent(events)).serviceRun?.status.transitions).toEqual([
+    { at: '2026-01-01T00:00:00.000Z', from: null, to: 'PROGRESSING', message: 'Starting.' },
+    { at: '2026-01-01T00:00:01.500Z', from: 'PROGRESSING', to: 'HEALTHY', message: null },
+  ]);
+  await events.return?.();
+  const { value } = (await surface.overSse({}, query(0)).next()) as { value: Answer };
+  expect(value.errors?.[0]?.extensions).toMatchObject({ code: 'INVALID', field: 'last' });
+  expect(value.data?.serviceHealthChanged.serviceRun?.status.transitions).toBeNull();
+});
+
 test('a caller sees its own projects alone, and the right withdrawn closes with 4403', async () => {
   await using surface = await startSurface();
   surface.put(run('mine', {}, { project: 'mine' }));

@@ -11,8 +11,7 @@ import { defineModule } from '../../../src/module.ts';
 import { health } from '../../../src/modules/health/index.ts';
 import { Health } from '../../../src/modules/health/service.ts';
 import { createMatcher } from '../../../src/modules/runs/filter.ts';
-import { addRunTypes } from '../../../src/modules/runs/schema/run-types.ts';
-import { addStatusTypes } from '../../../src/modules/runs/schema/status-types.ts';
+import { runs } from '../../../src/modules/runs/index.ts';
 import { Runs } from '../../../src/modules/runs/service.ts';
 import { createServer } from '../../../src/server.ts';
 import { manualClock } from '../../schema/stream/world.ts';
@@ -25,7 +24,7 @@ export interface Event {
   previous: string | null;
   coalesced: number;
   at: string;
-  serviceRun: { name: string; status: { health: string; message: string | null } } | null;
+  serviceRun: { name: string; status: { health: string; message: string | null; transitions?: unknown } } | null;
 }
 export interface Answer {
   data?: { serviceHealthChanged: Event } | null;
@@ -61,13 +60,10 @@ export async function startSurface() {
     synced: () => Promise.resolve(),
     stop: () => Promise.resolve(),
   } as unknown as Cluster;
-  const runs = defineModule({
+  const fakeRuns = defineModule({
     name: 'runs',
     provides: { runs: Runs },
-    schema: (builder) => {
-      addStatusTypes(builder);
-      addRunTypes(builder);
-    },
+    ...(runs.schema && { schema: runs.schema }),
     start: () => ({
       runs: { ...fake.runs, matcher: (filter, field = 'filter') => createMatcher(filter, field) } as Runs,
     }),
@@ -86,7 +82,7 @@ export async function startSurface() {
     }),
   });
   const server = await createServer({
-    modules: [auth, runs, health],
+    modules: [auth, fakeRuns, health],
     config: {},
     cluster: { open: () => Promise.resolve(cluster) },
     port: 0,
@@ -116,7 +112,8 @@ export async function startSurface() {
       clients.push(client);
       return client.iterate({ query: subscription, variables }) as AsyncIterableIterator<Answer>;
     },
-    overSse: (variables: Record<string, unknown> = {}) => sse(`${server.url}/graphql`, variables),
+    overSse: (variables: Record<string, unknown> = {}, query = subscription) =>
+      sse(`${server.url}/graphql`, { query, variables }),
     [Symbol.asyncDispose]: async () => {
       for (const client of clients) await client.dispose();
       await server.stop();
@@ -125,12 +122,12 @@ export async function startSurface() {
   };
 }
 
-async function* sse(url: string, variables: Record<string, unknown>): AsyncIterableIterator<Answer> {
+async function* sse(url: string, body: Record<string, unknown>): AsyncIterableIterator<Answer> {
   const aborter = new AbortController();
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-    body: JSON.stringify({ query: subscription, variables }),
+    body: JSON.stringify(body),
     signal: aborter.signal,
   });
   try {

@@ -44,7 +44,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
   const stops: (() => Promise<void>)[] = [await lockDataFolder(dataDir)];
   const stop = async () => {
     for (const task of stops.splice(0).toReversed()) {
-      await task().catch((error: unknown) => log.error({ error }, 'a part of the embedded cluster did not stop well'));
+      await task().catch((error: unknown) =>
+        log.error({ err: error }, 'a part of the embedded cluster did not stop well'),
+      );
     }
   };
   try {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { createHttpGuard, hostName } from '../../../http-guard.ts';
 import type { Credentials, Refusal } from './auth/guard.ts';
 import type { Backend, Endpoint } from './backends.ts';
-import { headerLines, modifyHeaders, setHeader } from './headers.ts';
+import { headerLines, headerValues, modifyHeaders, setHeader } from './headers.ts';
 import { anyHostname } from './hostnames.ts';
 import { normalizeTarget } from './paths.ts';
 import { forwardedHeaders, type Outgoing } from './proxy.ts';
@@ -23,6 +23,10 @@ export function createDispatch(table: () => RoutingTable, random: () => number =
     if (stranger && !(stranger.status === 403 && isNavigation(incoming))) {
       return { refusal: stranger.status === 421 ? noRoute : stranger };
     }
+    const headers = headerLines(incoming.rawHeaders);
+    // Node looks at the first Host only; a backend might look at another.
+    if (headerValues(headers, 'host').length > 1)
+      return { refusal: { status: 400, message: 'There is more than one Host.' } };
     const authority = incoming.headers.host ?? '';
     const host = findHost(table(), hostName(authority) ?? '');
     if (!host) return { refusal: noRoute };
@@ -30,7 +34,6 @@ export function createDispatch(table: () => RoutingTable, random: () => number =
     if ('malformed' in target) return { refusal: { status: 400, message: 'The path is malformed.' } };
     if ('redirect' in target) return { refusal: redirect(307, target.redirect) };
 
-    const headers = headerLines(incoming.rawHeaders);
     const entry = host.find({ method: incoming.method ?? 'GET', target, headers });
     if (!entry) return { refusal: noRoute };
     const request = { target, headers, uri: `http://${authority}${target.path}` };

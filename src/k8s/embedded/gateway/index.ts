@@ -41,7 +41,7 @@ export async function startGateway(part: EmbeddedPart & { port: number }): Promi
     try {
       evaluate();
     } catch (error) {
-      log.error({ error }, 'the routing table could not be built; the last one stays');
+      log.error({ err: error }, 'the routing table could not be built; the last one stays');
     }
   };
   const schedule = coalesced(evaluateSafely);

@@ -80,8 +80,9 @@ function createExchange(
     upstream = attempt;
     attempt.setTimeout(idleTimeoutMs, () => fail(504, 'The service fell silent.'));
     attempt.on('error', () => {
-      if (response.destroyed || response.writableEnded) return;
-      if (again && attempt.reusedSocket && !response.headersSent) send(again, null);
+      // Once the answer is on its way, its own stream says whether it is whole.
+      if (response.headersSent || response.destroyed) return;
+      if (again && attempt.reusedSocket) send(again, null);
       else fail(502, 'The service could not be reached or broke off.');
     });
     attempt.on('response', (answered) => relay(answered, response, outgoing, fail));

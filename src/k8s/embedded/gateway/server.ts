@@ -23,13 +23,13 @@ export function createGatewayServer(dispatch: Dispatch, proxy: Proxy, log: Log):
         incoming.resume();
       })
       .catch((error: unknown) => {
-        log.error({ error }, 'the gateway failed on a request');
+        log.error({ err: error }, 'the gateway failed on a request');
         answer(response, 500, 'The gateway failed.');
       });
   });
   server.on('upgrade', (incoming, socket, head) => {
     forwardUpgrade(dispatch, incoming, socket, head).catch((error: unknown) => {
-      log.error({ error }, 'the gateway failed on an upgrade');
+      log.error({ err: error }, 'the gateway failed on an upgrade');
       socket.destroy();
     });
   });

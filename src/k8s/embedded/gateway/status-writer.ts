@@ -20,15 +20,21 @@ export function createStatusWriter(api: EmbeddedApi, log: Log): StatusWriter {
       await writeOne(api, next).catch((error: unknown) => {
         // Somebody else changed or removed it: their change brings the next evaluation.
         if (error instanceof ApiError && (error.status === 409 || error.status === 404)) return;
-        log.warn({ error, kind: next.object.kind, name: next.object.metadata.name }, 'a status was not written');
+        log.warn({ err: error, kind: next.object.kind, name: next.object.metadata.name }, 'a status was not written');
       });
     }
-    running = null;
+  };
+  const run = () => {
+    running = drain().finally(() => {
+      running = null;
+      // Written after the last look.
+      if (pending.length > 0) run();
+    });
   };
   return {
     write(updates) {
       pending = updates;
-      running ??= drain();
+      if (!running && pending.length > 0) run();
     },
     async stop() {
       pending = [];

@@ -16,7 +16,7 @@ export async function seedDemo(api: EmbeddedApi): Promise<void> {
   if (api.get(configMaps, marker.namespace, marker.name)) return;
   await ensureNamespace(api, demoNamespace);
   for (const run of demoRuns) {
-    const deployment = await createOnce(api, deployments, demoDeployment(run, randomUUID()));
+    const deployment = await createOnce(api, deployments, demoDeployment(run, randomUUID().replaceAll('-', '')));
     await createOnce(api, services, demoService(run, deployment));
   }
   await createOnce(api, httpRoutes, demoRoute(domain));

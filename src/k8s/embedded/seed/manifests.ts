@@ -70,7 +70,6 @@ export const demoRuns: readonly DemoRun[] = [
 
 function labelsOf(run: DemoRun, runId: string): Record<string, string> {
   return {
-    'app.kubernetes.io/name': run.name,
     'app.kubernetes.io/managed-by': 'slipway',
     'slipway.dev/run': runId,
     'slipway.dev/project': 'demo',
@@ -89,6 +88,7 @@ export function demoDeployment(run: DemoRun, runId: string): Deployment {
       labels,
       annotations: {
         'slipway.dev/protocol': run.protocol,
+        'slipway.dev/user': 'local',
         ...(run.model !== undefined && { 'slipway.dev/model': run.model }),
       },
     },
@@ -103,7 +103,12 @@ export function demoDeployment(run: DemoRun, runId: string): Deployment {
               name: 'main',
               image: run.image,
               ports: [{ name: 'http', containerPort: run.port, protocol: 'TCP' }],
-              readinessProbe: { httpGet: { path: run.readinessPath, port: run.port }, periodSeconds: 2 },
+              readinessProbe: {
+                httpGet: { path: run.readinessPath, port: run.port },
+                periodSeconds: 1,
+                timeoutSeconds: 1,
+                failureThreshold: 3,
+              },
             },
           ],
         },

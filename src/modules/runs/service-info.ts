@@ -62,7 +62,7 @@ function toPort(port: ServicePortSpec): ServicePort {
     name: port.name ?? null,
     port: port.port,
     protocol: port.protocol ?? 'TCP',
-    targetPort: port.targetPort === undefined ? null : String(port.targetPort),
+    targetPort: String(port.targetPort ?? port.port),
     nodePort: port.nodePort ?? null,
   };
 }

@@ -4,6 +4,7 @@ import {
   duration,
   eventTime,
   lastEnd,
+  listeningFault,
   oneLine,
   plural,
   readyChangedAt,
@@ -160,6 +161,11 @@ function causeOf(subject: Subject): Cause {
       what: `was ended because its startup probe failed: ${oneLine(startup.message)}`,
       hint: 'Check what the probe asks, and raise its failureThreshold if the program takes longer to start.',
     };
+  }
+  const fault = listeningFault(situation, pod, situation.now - situation.settings.restartWindowMs);
+  if (fault?.reason === 'PortTaken') {
+    const what = `ended with exit code ${end?.exitCode ?? 'unknown'}: ${oneLine(fault.message)}`;
+    return { code: 'CRASH_LOOP', what, hint: 'Stop the other program, or choose another port.' };
   }
   return { code: 'CRASH_LOOP', ...exitOf(end) };
 }

@@ -1,6 +1,6 @@
 import type { Probe } from '../../../k8s/resources.ts';
 import { type Finding, finding } from './finding.ts';
-import { eventTime, oneLine, readyChangedAt, startedAt, time, warningOf } from './situation.ts';
+import { eventTime, listeningFault, oneLine, readyChangedAt, startedAt, time, warningOf } from './situation.ts';
 import { type Subject, nameOf } from './subject.ts';
 
 /** What the probes of a running container say, and why a waiting one has not started. */
@@ -21,6 +21,13 @@ function failure({ situation, pod, status }: Subject, word: string): { at: numbe
   const since = time(status.state?.running?.startedAt) ?? 0;
   if (!event || at === null || at === undefined || at < since) return null;
   return { at, detail: oneLine(event.message).replace(/^\w+ probe (failed|errored): /i, '') };
+}
+
+/** What the embedded cluster noticed since the present start: a wrong address or a taken port. */
+function listening({ situation, pod, status }: Subject): { at: number; detail: string } | null {
+  const since = time(status.state?.running?.startedAt) ?? 0;
+  const event = listeningFault(situation, pod, since);
+  return event ? { at: eventTime(event) ?? since, detail: oneLine(event.message) } : null;
 }
 
 /** `GET /health on port 8080`, `a connection to port 8080`, `the command test -f /ready`. */
@@ -84,7 +91,7 @@ function readiness(subject: Subject): Finding {
   // Ready turned False after the container had started: it was ready before, so this is a loss, not a slow start.
   const lost = changed !== null && changed > since + 1000;
   const deadline = since + situation.settings.startDeadlineMs;
-  const failed = failure(subject, 'Readiness');
+  const failed = listening(subject) ?? failure(subject, 'Readiness');
   const late = lost || situation.now > deadline;
   if (!failed && !late) return starting(subject, since);
   const detail = failed ? `: ${failed.detail}` : '';
@@ -101,7 +108,8 @@ function readiness(subject: Subject): Finding {
 
 function readinessHint(detail: string, probe: Probe): string {
   const port = probe.httpGet?.port ?? probe.tcpSocket?.port;
-  if (/listens on|HOST/.test(detail)) return 'Make the program listen on the address and port in $HOST and $PORT.';
+  if (/is taken/.test(detail)) return 'Stop the other program, or choose another port.';
+  if (/listens on/.test(detail)) return 'Make the program listen on the address and port in $HOST and $PORT.';
   if (/refused|ECONNREFUSED/i.test(detail)) {
     return `Nothing listens on port ${port} of the Pod: make the program listen there on all addresses, not on localhost only.`;
   }

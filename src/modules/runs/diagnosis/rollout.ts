@@ -67,7 +67,7 @@ function conditionsChangedAt(workload: Deployment): number {
 }
 
 function replicaFailure({ objects }: Situation, workload: Deployment): Finding[] {
-  const condition = [workload.status?.conditions, ...(objects.replicaSets ?? []).map((set) => set.status?.conditions)]
+  const condition = [workload.status?.conditions, objects.replicaSets?.[0]?.status?.conditions]
     .map((conditions) => conditionOf(conditions, 'ReplicaFailure'))
     .find((candidate) => candidate?.status === 'True');
   if (!condition) return [];

@@ -87,6 +87,13 @@ export function warningOf(
   );
 }
 
+/** The embedded cluster's warning that a program of the Pod listens on a wrong address, or found its port taken. */
+export function listeningFault(situation: Situation, pod: Pod, from: Millis): KubeEvent | undefined {
+  const event =
+    warningOf(situation, pod.metadata.uid, 'PortTaken') ?? warningOf(situation, pod.metadata.uid, 'WrongAddress');
+  return event && (eventTime(event) ?? 0) >= from ? event : undefined;
+}
+
 /** How the last run of a container ended, also while the next one is already up. */
 export function lastEnd(status: ContainerStatus) {
   return status.state?.terminated ?? status.lastState?.terminated;

@@ -81,7 +81,9 @@ function annotationsOf(request: RunRequest, { user }: RunOrigin): Record<string,
 
 function containerOf(request: RunRequest, { embedded }: RunOrigin): Container {
   const { command, args, workingDir, env, resources } = request;
-  const targets = [...new Map(request.ports.map((port) => [port.targetPort, port])).values()];
+  const targets = request.ports.filter(
+    (port, index, all) => all.findIndex((other) => other.targetPort === port.targetPort) === index,
+  );
   return {
     name: 'main',
     image: request.image,

@@ -1,5 +1,7 @@
 import { errors } from 'undici';
 
+import type { Timings } from './call.ts';
+
 export type Outcome =
   | 'IN_PROGRESS'
   | 'REFUSED'
@@ -14,6 +16,8 @@ export type Outcome =
 /** How a call went wrong, in words that tell nothing of the network behind the service. */
 export class CallFailure extends Error {
   readonly outcome: Outcome;
+  /** How far the call came before. */
+  timings?: Timings;
 
   constructor(outcome: Outcome, message: string) {
     super(message);

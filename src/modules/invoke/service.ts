@@ -1,4 +1,5 @@
-import { manyRef } from '../../module.ts';
+import { manyRef, serviceRef } from '../../module.ts';
+import type { Invoker } from './invoker.ts';
 
 /** Decides which header names and query keys never reach the history in the clear. */
 export interface Redaction {
@@ -6,3 +7,7 @@ export interface Redaction {
   redacts(kind: 'header' | 'query', name: string): boolean;
 }
 export const Redaction = manyRef<Redaction>('slipway.redaction');
+
+/** Calls services for callers and keeps the history of it. */
+export type Invocations = Invoker;
+export const Invocations = serviceRef<Invocations>('slipway.invocations');

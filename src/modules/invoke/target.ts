@@ -1,7 +1,9 @@
+import { networkInterfaces } from 'node:os';
 import { SlipwayError, invalid } from '../../errors.ts';
+import type { Cluster } from '../../k8s/cluster.ts';
 import type { EndpointSlice, Pod, Service, ServicePortSpec } from '../../k8s/resources.ts';
 import type { RunView } from '../runs/service.ts';
-import { sameAddress } from './addresses.ts';
+import { isClusterAddress, sameAddress } from './addresses.ts';
 import { checkPath } from './path.ts';
 import { liesUnder, notRegistered, parseTarget, registeredOrigin } from './url.ts';
 
@@ -206,4 +208,16 @@ function notReady(run: RunView, otherwise: string): SlipwayError {
   return new SlipwayError('NOT_READY', `The service is not ready: ${why}`, {
     reason: run.status.reasons[0]?.code ?? 'NOT_READY',
   });
+}
+
+/**
+ * The addresses that may be dialed: in embedded mode those that the cluster gave out, else any that a Pod or Service
+ * can have, but neither this machine's nor the API server's.
+ */
+export function admittedAddresses(cluster: Pick<Cluster, 'embedded' | 'url'>): Admits {
+  const { embedded, url } = cluster;
+  if (embedded) return (address) => embedded.ownsAddress(address);
+  const apiServer = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
+  const own = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address));
+  return (address) => isClusterAddress(address) && ![apiServer, ...own].some((other) => sameAddress(other, address));
 }

@@ -1,0 +1,43 @@
+import pg from 'pg';
+import type { Database, Row, SqlValue } from './database.ts';
+
+/** Two replicas that start at once must not create the same table at once: one of the two would fail. */
+const schemaLock = 'SELECT pg_advisory_xact_lock(7593214);';
+
+const int8 = 20;
+
+/** Opens a PostgreSQL database with a small pool. A lost connection is replaced by the next query. */
+export function openPostgres(url: string): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 8,
+    connectionTimeoutMillis: 5000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+    application_name: 'slipway',
+    types: {
+      // Counts and times in ms fit a number.
+      getTypeParser: ((id: number, format?: 'text') =>
+        id === int8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
+    },
+  });
+  // An idle connection that the server ends is reported here; the pool has already dropped it.
+  pool.on('error', () => {});
+  const query = (sql: string, params: SqlValue[]) => pool.query<Row>(numbered(sql), params);
+  return {
+    dialect: 'postgres',
+    exec: async (sql) => {
+      // Without parameters all statements go in one message, which PostgreSQL runs as one transaction.
+      await pool.query(`${schemaLock}${sql}`);
+    },
+    all: async (sql, ...params) => (await query(sql, params)).rows,
+    run: async (sql, ...params) => (await query(sql, params)).rowCount ?? 0,
+    close: () => pool.end(),
+  };
+}
+
+/** `?` as PostgreSQL writes it: `$1`, `$2`, … Our SQL has no question marks in literals. */
+function numbered(sql: string): string {
+  let count = 0;
+  return sql.replace(/\?/g, () => `$${++count}`);
+}

@@ -1,0 +1,205 @@
+import type { Clock } from '../../clock.ts';
+import { SlipwayError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Context } from '../../module.ts';
+import type { RunView, Runs } from '../runs/service.ts';
+import { audit } from './audit.ts';
+import type { InvokeConfig } from './config.ts';
+import type { Entry } from './entry.ts';
+import type { History } from './history.ts';
+import { type KeyedInput, firstResult } from './idempotency.ts';
+import { type CallInput, type PreparedCall, prepareCall } from './prepare.ts';
+import { askedEntry, checkedEntry, keptEntry } from './recording.ts';
+import type { Redactor } from './redaction.ts';
+import type { Slots } from './slots.ts';
+import { type Admits, resolveTarget } from './target.ts';
+
+/** What carrying out calls needs. */
+export interface CallParts {
+  runs: Runs;
+  /** null: no history is kept. */
+  history: History | null;
+  config: InvokeConfig;
+  redactor: Redactor;
+  slots: Slots;
+  admits: Admits;
+  clock: Clock;
+  log: Log;
+}
+
+/** What a caller asked for in one mutation or subscription. */
+export interface Asked {
+  mutation: 'invokeService' | 'replayInvocation' | 'invokeServiceStream';
+  input: CallInput;
+  key: string | null;
+  /** Of all the mutation's input. */
+  inputHash: string;
+}
+
+/** A call that is recorded and may now be made, once. */
+export interface StartedCall {
+  entry: Entry;
+  call: PreparedCall;
+  /** False once the run's target is another than the one that was checked. */
+  confirm: () => boolean;
+  /** Records how it ended and lets others begin. Never rejects; resolves with the entry as the caller sees it. */
+  finish(entry: Entry): Promise<Entry>;
+}
+
+export type Begun = { started: StartedCall; first?: undefined } | { first: Entry; started?: undefined };
+
+/** Checks, records and counts calls before they are made. */
+export interface Calls {
+  /** A call to make; or the result of the one that had the same key. Rejects with a recorded refusal. */
+  begin(asked: Asked, context: Context): Promise<Begun>;
+  /** Resolves when no call is under way. */
+  idle(): Promise<void>;
+}
+
+export function createCalls(parts: CallParts): Calls {
+  const { runs, history, config, redactor, clock } = parts;
+  const running = new Map<string, Promise<Entry>>();
+  const maxWaitMs = config.maxTimeoutMs + config.streamTimeoutMs;
+
+  const first = (key: KeyedInput | null, context: Context) =>
+    key && history ? firstResult({ history, running, clock, maxWaitMs }, key, context.signal) : null;
+
+  const begin: Calls['begin'] = async (asked, context) => {
+    const key = keyOf(asked, context, history);
+    const before = await first(key, context);
+    if (before) return { first: before };
+
+    const run = await runs.visible(asked.input.id, context.access, 'id');
+    const bare = askedEntry(run, asked.input, context.caller.name, clock.now(), redactor);
+    const { call, release } = await admit(parts, run, asked.input, context).catch(async (error: unknown) => {
+      await recordRefusal(parts, bare, asked.mutation, run, error);
+      throw error;
+    });
+    const entry = checkedEntry(bare, asked.input, call, redactor);
+    const { promise, resolve, reject } = Promise.withResolvers<Entry>();
+    // Only others with the same key wait for it.
+    promise.catch(() => {});
+    running.set(entry.id, promise);
+    const end = () => {
+      running.delete(entry.id);
+      release();
+    };
+    try {
+      if (!(await recordStart(parts, key, entry))) {
+        // Somebody else took the key between the two looks.
+        end();
+        return await begin(asked, context);
+      }
+    } catch (error) {
+      end();
+      reject(error);
+      throw error;
+    }
+    const finish = async (ended: Entry): Promise<Entry> => {
+      await recordEnd(parts, ended, asked.mutation, run);
+      end();
+      resolve(ended);
+      return ended;
+    };
+    const confirm = () => sameTarget(runs.get(run.key), asked.input, call, parts.admits);
+    return { started: { entry, call, confirm, finish } };
+  };
+
+  return {
+    begin,
+    idle: async () => void (await Promise.allSettled(running.values())),
+  };
+}
+
+function keyOf({ key, mutation, inputHash }: Asked, { caller }: Context, history: History | null): KeyedInput | null {
+  if (key === null) return null;
+  if (history) return { caller: caller.name, mutation, key, inputHash };
+  throw new SlipwayError('NOT_SUPPORTED', 'Idempotency keys need the history, which is off on this server.', {
+    field: 'idempotencyKey',
+    reason: 'HISTORY_OFF',
+  });
+}
+
+/** Every check before a call, and a slot for it. */
+async function admit(
+  { config, admits, slots }: CallParts,
+  run: RunView,
+  input: CallInput,
+  { access, caller }: Context,
+): Promise<{ call: PreparedCall; release: () => void }> {
+  if (!(await access.allows('invoke', run))) {
+    throw new SlipwayError('FORBIDDEN', `You may see ${run.name} but not call it.`, { field: 'id' });
+  }
+  const call = prepareCall(run, input, config, admits);
+  const release = slots.take(caller.local ? null : caller.name);
+  if (release) return { call, release };
+  throw new SlipwayError('RATE_LIMITED', 'Too many calls are under way. Try again when one has ended.', {
+    reason: 'CONCURRENT_CALLS',
+  });
+}
+
+async function recordRefusal(
+  { history, config, redactor, log }: CallParts,
+  entry: Entry,
+  mutation: string,
+  run: RunView,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof SlipwayError)) return;
+  const refused: Entry = { ...entry, outcome: 'REFUSED', errorCode: error.code, message: error.message };
+  audit(log, mutation, run, refused);
+  try {
+    await history?.insert(keptEntry(refused, config, redactor));
+  } catch (failure) {
+    log.error({ err: failure, invocation: entry.id }, 'a refused call could not be recorded');
+  }
+}
+
+/** Takes the key and writes the entry: nothing is called that is not on record. False when the key was taken before. */
+async function recordStart(
+  { history, config, redactor }: CallParts,
+  key: KeyedInput | null,
+  entry: Entry,
+): Promise<boolean> {
+  if (!history) return true;
+  let claimed = false;
+  try {
+    if (key && (await history.claim(key, { inputHash: key.inputHash, invocationId: entry.id }))) return false;
+    claimed = true;
+    await history.insert(keptEntry(entry, config, redactor));
+    return true;
+  } catch (error) {
+    // Best effort: a key that stays taken is a CONFLICT later, never a second call.
+    if (key && claimed) await history.release(key).catch(() => {});
+    throw new SlipwayError('UNAVAILABLE', 'The history cannot be written, so nothing was called. Try again later.', {
+      cause: error,
+    });
+  }
+}
+
+async function recordEnd(
+  { history, config, redactor, log }: CallParts,
+  entry: Entry,
+  mutation: string,
+  run: RunView,
+): Promise<void> {
+  audit(log, mutation, run, entry);
+  try {
+    await history?.finish(keptEntry(entry, config, redactor));
+  } catch (failure) {
+    // The call was made: its result is worth more than its record.
+    log.error({ err: failure, invocation: entry.id }, 'the end of a call could not be recorded');
+  }
+}
+
+/** Whether the run still leads to the address that was checked: the Service may have been replaced meanwhile. */
+function sameTarget(run: RunView | undefined, input: CallInput, { target }: PreparedCall, admits: Admits): boolean {
+  if (!run) return false;
+  try {
+    const now = resolveTarget(run, input, admits);
+    return now.address === target.address && now.port === target.port && now.uid === target.uid;
+  } catch (error) {
+    if (error instanceof SlipwayError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { isDatabaseUrl } from '../../database.ts';
+
+const bytes = (value: number, description: string, max = 104_857_600) =>
+  z.number().int().min(1).max(max).default(value).describe(description);
+const millis = (value: number, description: string) =>
+  z.number().int().min(1).max(86_400_000).default(value).describe(description);
+
+/** The settings of the module; the README's table is generated from the descriptions. */
+export const invokeConfig = z
+  .strictObject({
+    historyUrl: z
+      .string()
+      .refine((url) => url === 'off' || isDatabaseUrl(url), 'must be "off", "sqlite:<file>" or "postgres://…"')
+      .default('sqlite:history.db')
+      .describe(
+        'Where the history of calls is kept: `sqlite:<file>` (in the data folder), `postgres://…` (for several replicas), or `off`.',
+      ),
+    historyDays: z.number().int().min(1).max(3650).default(30).describe('Days after which calls leave the history.'),
+    historyPerCaller: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(10_000)
+      .describe('How many calls of one caller are kept; the oldest leave first.'),
+    historyRequestBytes: bytes(1_048_576, 'Bytes of a request body that are kept; a longer one is cut.'),
+    historyResponseBytes: bytes(262_144, 'Bytes of a response body that are kept; a longer one is cut.'),
+    maxRequestBytes: bytes(1_048_576, 'Largest request body in bytes.', 1_048_576),
+    maxResponseBytes: bytes(1_048_576, 'Largest response body in bytes, after decompression; more is cut.'),
+    connectTimeoutMs: millis(2000, 'Time to connect to a service.'),
+    firstByteTimeoutMs: millis(10_000, 'Time from the connection to the first byte of the answer.'),
+    timeoutMs: millis(30_000, 'Time for a whole call, unless the call says otherwise.'),
+    maxTimeoutMs: millis(300_000, 'Largest `timeoutMs` of a call, which then replaces the two limits above it.'),
+    streamIdleTimeoutMs: millis(30_000, 'Longest silence of a streamed answer.'),
+    streamTimeoutMs: millis(600_000, 'Time for a whole streamed answer.'),
+    streamMaxBytes: bytes(10_485_760, 'Largest streamed answer in bytes, after decompression.'),
+    maxCallsPerCaller: z
+      .number()
+      .int()
+      .min(1)
+      .default(8)
+      .describe('Calls of one caller at a time; the local user of the embedded cluster has no limit.'),
+    maxCalls: z.number().int().min(1).default(128).describe('Calls of all callers at a time.'),
+  })
+  .prefault({});
+
+export type InvokeConfig = z.infer<typeof invokeConfig>;

@@ -1,0 +1,60 @@
+import { openDatabase } from '../../database.ts';
+import { defineModule } from '../../module.ts';
+import { RunAction, Runs } from '../runs/service.ts';
+import { createCalls } from './calls.ts';
+import { type InvokeConfig, invokeConfig } from './config.ts';
+import { type History, openHistory } from './history.ts';
+import { createInvoker } from './invoker.ts';
+import { builtinRedaction, createRedactor } from './redaction.ts';
+import { keepTidy } from './retention.ts';
+import { addInvoke } from './schema/index.ts';
+import { Invocations, Redaction } from './service.ts';
+import { createSlots } from './slots.ts';
+import { admittedAddresses } from './target.ts';
+import { invokeAction } from './action.ts';
+
+/** Calls services on behalf of callers, safely, and keeps the history of it. */
+export const invoke = defineModule({
+  name: 'invoke',
+  description: 'Calls services for callers outside the cluster, and keeps a history of it.',
+  needs: { runs: Runs },
+  uses: { redactions: Redaction },
+  provides: { invocations: Invocations, redaction: Redaction, actions: RunAction },
+  config: invokeConfig,
+  schema: addInvoke,
+  async start({ config, deps, cluster, clock, dataDir, log, signal, onStop }) {
+    const history = await historyFor(config, dataDir, () => clock.now());
+    if (history) {
+      onStop(() => history.close());
+      onStop(await keepTidy({ history, config, clock, log }));
+    }
+    const calls = createCalls({
+      runs: deps.runs,
+      history,
+      config,
+      redactor: createRedactor(deps.redactions),
+      slots: createSlots({ total: config.maxCalls, perCaller: config.maxCallsPerCaller }),
+      admits: admittedAddresses(cluster),
+      clock,
+      log,
+    });
+    // The signal has ended them all: their ends are still to be recorded.
+    onStop(() => calls.idle());
+    return {
+      invocations: createInvoker({ calls, history, config, clock, log, signal }),
+      redaction: [builtinRedaction],
+      actions: [invokeAction],
+    };
+  },
+});
+
+async function historyFor(config: InvokeConfig, dataDir: string, now: () => number): Promise<History | null> {
+  if (config.historyUrl === 'off') return null;
+  const database = await openDatabase(config.historyUrl, dataDir);
+  try {
+    return await openHistory({ database, now, days: config.historyDays, perCaller: config.historyPerCaller });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
+import type { Context } from '../../module.ts';
+import { openCall } from './call.ts';
+import { type Asked, type CallParts, type Calls, type StartedCall } from './calls.ts';
+import type { Bodies, Entry } from './entry.ts';
+import type { Header } from './headers.ts';
+import type { History } from './history.ts';
+import { checkKey, inputHash } from './idempotency.ts';
+import type { CallInput } from './prepare.ts';
+import { answeredEntry, failedEntry } from './recording.ts';
+import { hasRedactedQuery } from './redaction.ts';
+import { readResponse } from './response.ts';
+import { type InvocationChunk, streamCall } from './stream.ts';
+
+export interface ReplayInput {
+  /** Of the entry, not global. */
+  id: string;
+  path: string | null;
+  headers: readonly Header[] | null;
+  body: string | null;
+  idempotencyKey: string | null;
+}
+
+/** Calls services for callers, and keeps the history of it. */
+export interface Invoker {
+  invoke(input: CallInput, idempotencyKey: string | null, context: Context): Promise<Entry>;
+  /** Makes a call of the history again. */
+  replay(input: ReplayInput, context: Context): Promise<Entry>;
+  /** The answer as it comes. Rejects with a refusal before the first chunk. */
+  stream(input: CallInput, idempotencyKey: string | null, context: Context): Promise<AsyncIterableIterator<InvocationChunk>>;
+  /** null: no history is kept. */
+  readonly history: History | null;
+}
+
+export interface InvokerParts extends Pick<CallParts, 'history' | 'config' | 'clock' | 'log'> {
+  calls: Calls;
+  /** Aborted when the server stops. */
+  signal: AbortSignal;
+}
+
+export function createInvoker(parts: InvokerParts): Invoker {
+  const { calls, history } = parts;
+
+  const perform = async (asked: Asked, context: Context): Promise<Entry> => {
+    const { started, first } = await calls.begin(asked, context);
+    return started ? makeCall(parts, started, context.signal) : first;
+  };
+
+  return {
+    history,
+    invoke: (input, idempotencyKey, context) =>
+      perform(askedFor('invokeService', input, idempotencyKey), context),
+    async replay(input, context) {
+      const key = checkKey(input.idempotencyKey);
+      const { idempotencyKey: _, ...rest } = input;
+      const call = await replayed(input, history, context);
+      return perform({ mutation: 'replayInvocation', input: call, key, inputHash: inputHash(rest) }, context);
+    },
+    async stream(input, idempotencyKey, context) {
+      const { started, first } = await calls.begin(askedFor('invokeServiceStream', input, idempotencyKey), context);
+      if (started) return streamCall(parts, started, context.signal);
+      const bodies = first.bodies ?? (await history?.bodies(first.caller, [first.id]))?.get(first.id);
+      return chunks([{ invocation: first, text: bodies?.response ?? '', final: true }]);
+    },
+  };
+}
+
+function askedFor(mutation: Asked['mutation'], input: CallInput, idempotencyKey: string | null): Asked {
+  return { mutation, input, key: checkKey(idempotencyKey), inputHash: inputHash({ ...input }) };
+}
+
+async function* chunks(list: readonly InvocationChunk[]): AsyncIterableIterator<InvocationChunk> {
+  yield* list;
+}
+
+/** Makes the call and records its end, whatever happens. */
+async function makeCall(parts: InvokerParts, started: StartedCall, signal: AbortSignal): Promise<Entry> {
+  const { entry, call, confirm, finish } = started;
+  try {
+    const open = await openCall(call.request, {
+      limits: call.limits,
+      clock: parts.clock,
+      signal: AbortSignal.any([signal, parts.signal]),
+      confirm,
+    });
+    const { outcome, message, response } = await readResponse(open, call.request.method, parts.config.maxResponseBytes);
+    return await finish({ ...answeredEntry(entry, response), outcome, message, timings: open.timings });
+  } catch (error) {
+    const ended = failedEntry(entry, error);
+    await finish(ended);
+    if (ended.errorCode === 'INTERNAL') throw error;
+    return ended;
+  }
+}
+
+/** The call of a recorded one; what was redacted or cut has to be given anew. */
+async function replayed(input: ReplayInput, history: History | null, context: Context): Promise<CallInput> {
+  const entry = await history?.get(context.caller.name, input.id);
+  if (!entry) throw new SlipwayError('NOT_FOUND', 'There is no such invocation.', { field: 'id' });
+  if (!entry.request.repeatable) {
+    throw invalid('id', 'This call was not recorded whole, so it cannot be made again. Call the service anew.', 'NOT_REPLAYABLE');
+  }
+  const bodies = (await history?.bodies(entry.caller, [entry.id]))?.get(entry.id);
+  throwInvalid(missingParts(entry, input));
+  return callAgain(entry, bodies, input);
+}
+
+function missingParts({ request }: Entry, input: ReplayInput): SlipwayError[] {
+  const given = new Set((input.headers ?? []).map(({ name }) => name.toLowerCase()));
+  const missing = request.headers
+    .filter((header) => header.redacted && !given.has(header.name.toLowerCase()))
+    .map(({ name }) => anew('headers', `the header "${name}", which the history redacted`));
+  if (input.path === null && hasRedactedQuery(request.url)) missing.push(anew('path', 'the path: the history redacted values of its query'));
+  if (input.body === null && request.bodyCut) missing.push(anew('body', 'the body, which was too long for the history'));
+  return missing;
+}
+
+function anew(field: string, what: string): SlipwayError {
+  return invalid(field, `Give ${what}.`, 'GIVE_ANEW');
+}
+
+/** Headers given now replace recorded ones of the same name. */
+function callAgain({ request, serviceRunId }: Entry, bodies: Bodies | undefined, input: ReplayInput): CallInput {
+  const [origin = ''] = /^http:\/\/[^/]+/.exec(request.url) ?? [];
+  const path = input.path ?? request.url.slice(origin.length);
+  const given = new Set((input.headers ?? []).map(({ name }) => name.toLowerCase()));
+  const kept = request.headers.filter(({ name }) => !given.has(name.toLowerCase()));
+  const where = request.port === null ? { url: origin + path } : { port: request.port, path };
+  return {
+    id: serviceRunId,
+    method: request.method,
+    ...where,
+    headers: [...kept.map(({ name, value }) => ({ name, value })), ...(input.headers ?? [])],
+    body: input.body ?? bodies?.request ?? null,
+    timeoutMs: request.timeoutMs,
+    record: true,
+  };
+}

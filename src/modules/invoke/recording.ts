@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import type { RunView } from '../runs/service.ts';
+import type { InvokeConfig } from './config.ts';
+import { type Bodies, type Entry, type RequestRecord, type ResponseRecord, noTimings } from './entry.ts';
+import { CallFailure } from './failure.ts';
+import type { CallInput, PreparedCall } from './prepare.ts';
+import type { Redactor } from './redaction.ts';
+import type { Response } from './response.ts';
+
+const maxRefusedUrl = 2048;
+
+let sequence = 0;
+
+/** Rises with time, and within one millisecond with the order of calls. */
+export function newEntryId(now: number): string {
+  sequence = (sequence + 1) % 0x10000;
+  return `${now.toString(16).padStart(12, '0')}${sequence.toString(16).padStart(4, '0')}${randomBytes(8).toString('hex')}`;
+}
+
+/** The entry of a call that was asked for, before anything about it is checked: little of it is safe to keep. */
+export function askedEntry(run: RunView, input: CallInput, caller: string, now: number, redactor: Redactor): Entry {
+  return {
+    id: newEntryId(now),
+    serviceRunId: run.id,
+    runId: run.runId,
+    caller,
+    startedAt: now,
+    outcome: 'IN_PROGRESS',
+    errorCode: null,
+    message: null,
+    recorded: input.record,
+    request: {
+      method: input.method,
+      url: askedUrl(run, input, redactor),
+      headers: [],
+      bodyBytes: Buffer.byteLength(input.body ?? ''),
+      bodyCut: false,
+      port: null,
+      timeoutMs: null,
+      repeatable: false,
+    },
+    response: null,
+    timings: noTimings,
+  };
+}
+
+/** The same entry once the call is checked: all of the request but what is redacted. */
+export function checkedEntry(entry: Entry, input: CallInput, call: PreparedCall, redactor: Redactor): Entry {
+  const { authority, path, servicePort } = call.target;
+  const request: RequestRecord = {
+    ...entry.request,
+    url: redactor.url(`http://${authority}${path}`),
+    headers: redactor.headers(input.headers),
+    port: input.url == null ? servicePort : null,
+    timeoutMs: input.timeoutMs,
+    repeatable: input.record,
+  };
+  return { ...entry, request, bodies: { request: input.body, response: null } };
+}
+
+/** With the answer as the caller sees it: whole and in the clear. */
+export function answeredEntry(entry: Entry, response: Response | null): Entry {
+  if (!response) return entry;
+  const { body, headers, ...rest } = response;
+  return {
+    ...entry,
+    response: { ...rest, headers: headers.map((header) => ({ ...header, redacted: false })) },
+    bodies: { request: entry.bodies?.request ?? null, response: body },
+  };
+}
+
+/** The entry of a call that had no answer; an error that is not the service's is ours. */
+export function failedEntry(entry: Entry, error: unknown): Entry {
+  if (error instanceof CallFailure) {
+    const { outcome, message, timings } = error;
+    return { ...entry, outcome, message, timings: timings ?? entry.timings };
+  }
+  return { ...entry, outcome: 'CANCELLED', errorCode: 'INTERNAL', message: 'Something went wrong on our side.' };
+}
+
+/** What may be kept of an entry: redacted, cut, and without bodies and headers where they are not to be recorded. */
+export function keptEntry(entry: Entry, config: InvokeConfig, redactor: Redactor): Entry {
+  const { request, response, bodies } = entry;
+  if (!entry.recorded) {
+    return {
+      ...entry,
+      request: { ...request, headers: [] },
+      response: response && { ...response, headers: [] },
+      bodies: { request: null, response: null },
+    };
+  }
+  const sent = cut(bodies?.request ?? null, config.historyRequestBytes);
+  const came = cut(bodies?.response ?? null, config.historyResponseBytes);
+  const kept: Bodies = { request: sent.text, response: came.text };
+  const record: ResponseRecord | null = response && {
+    ...response,
+    headers: redactor.headers(response.headers),
+    truncated: response.truncated || came.cut,
+  };
+  return { ...entry, request: { ...request, bodyCut: sent.cut }, response: record, bodies: kept };
+}
+
+function cut(text: string | null, maxBytes: number): { text: string | null; cut: boolean } {
+  if (text === null || Buffer.byteLength(text) <= maxBytes) return { text, cut: false };
+  const bytes = Buffer.from(text).subarray(0, maxBytes);
+  return { text: new TextDecoder().decode(bytes, { stream: true }), cut: true };
+}
+
+/** What was asked for, in a form that is safe to keep: printable, without a user name, and short. */
+function askedUrl(run: RunView, { url, port, path }: CallInput, redactor: Redactor): string {
+  const [host = ''] = (run.status.service?.url ?? `${run.name}.${run.namespace}`).split(':');
+  const text = url ?? `http://${host}${port == null ? '' : `:${port}`}${path ?? '/'}`;
+  const printable = text
+    .slice(0, maxRefusedUrl)
+    .replace(/[^\x21-\x7e]/g, (character) => encodeURI(character.toWellFormed()))
+    .replace(/^([a-z]+:)?(\/\/)?[^/?#]*@/i, '$1$2');
+  return redactor.url(printable);
+}

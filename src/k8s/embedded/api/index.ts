@@ -1,0 +1,95 @@
+import type { Clock } from '../../../clock.ts';
+import type { Log } from '../../../log.ts';
+import type { KubeObject, Resource } from '../../resources.ts';
+import { createLocalClient } from './client.ts';
+import { type Core, createCore } from './core.ts';
+import type { Draft } from './definition.ts';
+import { createHandler } from './http/handler.ts';
+import { serve } from './http/server.ts';
+import { kinds } from './kinds/index.ts';
+import { createPodLogs } from './pod-logs.ts';
+import type { EmbeddedApi, StoreEvent } from './service.ts';
+import { openStore } from './store.ts';
+import { createObject } from './write.ts';
+
+export interface ApiOptions {
+  dataDir: string;
+  /** 0 picks a free one. */
+  port: number;
+  clock: Clock;
+  log: Log;
+  /** Gives new Services their address; absent: they begin without one. */
+  allocateClusterIP?: () => string;
+  releaseClusterIP?: (address: string) => void;
+}
+
+/** Starts the Kubernetes API server for one machine on loopback. What was stored before is there again. */
+export async function startApi(options: ApiOptions): Promise<EmbeddedApi> {
+  const { clock, log } = options;
+  const store = openStore({
+    dataDir: options.dataDir,
+    definitions: kinds,
+    onListenerError: (error) => log.error({ error }, 'a listener of the embedded API failed'),
+  });
+  const core = createCore({
+    store,
+    clock,
+    definitions: kinds,
+    allocateClusterIP: options.allocateClusterIP ?? (() => ''),
+    releaseClusterIP: options.releaseClusterIP ?? (() => {}),
+  });
+  const logs = createPodLogs(core);
+  const stops = [() => store.close()];
+  try {
+    const server = await serve(options.port, createHandler(core, logs), log);
+    ensureNamespaces(core);
+    return {
+      url: server.url,
+      client: createLocalClient(core, logs),
+      get: (resource, namespace, name) => collectionOf(core, resource).get(resource.namespaced ? namespace : undefined, name) as never,
+      list: (resource, namespace) => collectionOf(core, resource).list(namespace) as never,
+      observe: (resource, listener) => observe(core, resource, listener, log),
+      servePodLogs: (source) => logs.serve(source),
+      async stop() {
+        await server.stop();
+        for (const stop of stops.toReversed()) stop();
+      },
+    };
+  } catch (error) {
+    for (const stop of stops.toReversed()) stop();
+    throw error;
+  }
+}
+
+function collectionOf(core: Core, resource: Resource) {
+  const definition = core.find(resource.group, resource.version, resource.plural);
+  if (!definition) throw new Error(`The embedded API does not serve ${resource.kind} of ${resource.group || 'the core group'}.`);
+  return core.collection(definition);
+}
+
+/** ADDED for what is there, then every change in order. */
+function observe<T extends KubeObject>(core: Core, resource: Resource<T>, listener: (event: StoreEvent<T>) => void, log: Log): () => void {
+  const collection = collectionOf(core, resource);
+  const tell = (type: StoreEvent['type'], object: Draft) => {
+    try {
+      listener({ type, object: object as unknown as T });
+    } catch (error) {
+      log.error({ error, kind: resource.kind }, 'a listener of the embedded API failed');
+    }
+  };
+  const unsubscribe = collection.subscribe(({ type, object }) => tell(type, object));
+  for (const object of collection.list()) tell('ADDED', object);
+  return unsubscribe;
+}
+
+const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/** Those that every cluster has. */
+function ensureNamespaces(core: Core): void {
+  const definition = core.ofKind('v1', 'Namespace');
+  if (!definition) return;
+  for (const name of systemNamespaces) {
+    if (core.collection(definition).get(undefined, name)) continue;
+    createObject(core, { definition, manager: 'kube-apiserver' }, { metadata: { name } });
+  }
+}

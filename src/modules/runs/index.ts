@@ -18,13 +18,14 @@ export const runs = defineModule({
   rbac: (): PolicyRule[] => watchRules,
   watches: runWatches,
   schema: addRuns,
-  start({ config, deps, cluster, clock, log, onStop, ready }) {
+  start(host) {
+    const { config, deps, cluster, clock, log } = host;
     const { maxReplicas, sources: _, ...health } = config;
     const settings = { ...health, addressing: cluster.mode === 'EMBEDDED' ? ('ip' as const) : ('dns' as const) };
     const own = builtinSources(config);
     const runs = createRuns({ cluster, clock, log, settings, sources: [...own, ...deps.sources] });
-    onStop(() => runs.stop());
-    ready(() => (runs.started ? null : 'the cluster has not been listed yet.'));
+    host.onStop(() => runs.stop());
+    host.ready(() => (runs.started ? null : 'the cluster has not been listed yet.'));
     const operations = createOperations({ runs, cluster, clock, log, settings, maxReplicas });
     return { runs, operations, sources: own, actions: runActions };
   },

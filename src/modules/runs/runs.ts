@@ -154,7 +154,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
 }
 
 function cacheOf(cluster: Cluster, object: KubeObject): Cache<KubeObject> | null {
-  const kinds: readonly Resource<KubeObject>[] = [deployments, services];
+  const kinds: readonly Resource[] = [deployments, services];
   const resource = kinds.find((candidate) => candidate.kind === object.kind);
   return resource ? cluster.cache(resource) : null;
 }

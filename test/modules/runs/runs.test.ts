@@ -1,7 +1,7 @@
-import fc from 'fast-check';
+import { assert as holds, asyncProperty, boolean, shuffledSubarray } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { everything } from '../../../src/caller.ts';
-import type { KubeObject, Service } from '../../../src/k8s/resources.ts';
+import type { KubeObject } from '../../../src/k8s/resources.ts';
 import type { RunSource } from '../../../src/modules/runs/service.ts';
 import * as make from './objects.ts';
 import { createWorld } from './world.ts';
@@ -184,9 +184,9 @@ test('any order of the same events ends in the same views', async () => {
   };
   const expected = await seen([], final, true);
   expect(expected?.status.reasons[0]?.code).toBe('CRASH_LOOP');
-  const shuffled = <T>(items: readonly T[]) => fc.shuffledSubarray([...items], { minLength: items.length });
-  await fc.assert(
-    fc.asyncProperty(shuffled(noise), shuffled(final), fc.boolean(), async (first, second, late) => {
+  const shuffled = <T>(items: readonly T[]) => shuffledSubarray([...items], { minLength: items.length });
+  await holds(
+    asyncProperty(shuffled(noise), shuffled(final), boolean(), async (first, second, late) => {
       expect(await seen(first, second, late)).toEqual(expected);
     }),
     { numRuns: 50 },
@@ -200,7 +200,7 @@ test('an event costs as much as the runs it touches, however many there are', as
     const [id, name] = [`n${index}`, `web-${index}`];
     world.put(
       deployment({ metadata: { name, uid: `d-${id}`, labels: labels(id) } }),
-      service({ metadata: { name, uid: `s-${id}`, labels: labels(id) } }) as Service,
+      service({ metadata: { name, uid: `s-${id}`, labels: labels(id) } }),
     );
   }
   await world.begin();

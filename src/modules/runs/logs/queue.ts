@@ -18,6 +18,7 @@ export function createQueue<T>(limit: number, closed: () => void): Queue<T> {
   let finished: { error?: unknown } | null = null;
   let left = false;
 
+  const isFull = (): boolean => items.length >= limit && !left && !finished;
   const done = { done: true as const, value: undefined };
   const settle = (): void => {
     if (!reader) return;
@@ -42,7 +43,7 @@ export function createQueue<T>(limit: number, closed: () => void): Queue<T> {
       return this;
     },
     async put(item) {
-      while (items.length >= limit && !left && !finished) await new Promise<void>((resolve) => writers.push(resolve));
+      while (isFull()) await new Promise<void>((resolve) => writers.push(resolve));
       if (left || finished) return false;
       items.push(item);
       settle();

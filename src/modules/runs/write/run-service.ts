@@ -34,7 +34,8 @@ export function createRunService(tools: OperationTools): RunOperations['run'] {
 }
 
 /** What the input means: the key itself and a false dryRun say nothing. */
-function meaning({ idempotencyKey: _, dryRun: __, ...rest }: RunServiceInput): unknown {
+function meaning(input: RunServiceInput): unknown {
+  const { idempotencyKey: _, dryRun: __, ...rest } = input;
   return rest;
 }
 

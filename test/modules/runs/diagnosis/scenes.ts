@@ -38,7 +38,7 @@ export type Row = [
 
 /** Each scene has this as its most important reason, and says so in words. */
 export function expectRows(what: string, rows: readonly Row[]): void {
-  describe(what, () => {
+  describe(`reasons of ${what}`, () => {
     test.each(rows)('%s is %s, %s, %s', (_, code, health, state, scene, words, hint) => {
       const judged = look(objects(scene));
       const [first] = judged.reasons;

@@ -414,6 +414,7 @@ export interface SecurityPolicy extends KubeObject {
   spec: {
     targetRefs?: PolicyTargetRef[];
     targetRef?: PolicyTargetRef;
+    targetSelectors?: (LabelSelector & { group?: string; kind: string })[];
     basicAuth?: { users: { name: string; namespace?: string }; forwardUsernameHeader?: string };
     apiKeyAuth?: {
       credentialRefs: { name: string; namespace?: string; group?: string; kind?: string }[];

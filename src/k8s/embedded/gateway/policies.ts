@@ -1,7 +1,16 @@
-import type { Gateway, HTTPRoute, ParentReference, PolicyTargetRef, SecurityPolicy } from '../../resources.ts';
+import type {
+  Gateway,
+  HTTPRoute,
+  KubeObject,
+  ParentReference,
+  PolicyTargetRef,
+  SecurityPolicy,
+} from '../../resources.ts';
+import { matchesSelector } from '../../selectors.ts';
 import type { Guard } from './auth/guard.ts';
 import { type Finding, gatewayGroup, isFalse, isTrue, sentence } from './conditions.ts';
 import { type Listener, referencedListeners } from './listeners.ts';
+import type { GatewayState } from './state.ts';
 import { compilePolicy, type Protection, type ProtectionParts } from './protection.ts';
 
 /** What one policy says of itself under one Gateway. */
@@ -29,7 +38,7 @@ export function resolvePolicies(parts: ProtectionParts, listeners: readonly List
   const claims = new Map<string, Protection>();
   const findings = new Map<SecurityPolicy, AncestorFinding[]>();
   for (const policy of parts.state.policies) {
-    const targets = targetRefs(policy).flatMap((ref) => findTarget(policy, ref, parts, listeners) ?? []);
+    const targets = targetRefs(policy, parts.state).flatMap((ref) => findTarget(policy, ref, parts, listeners) ?? []);
     if (targets.length === 0) continue;
     const protection = compilePolicy(policy, parts);
     const found: AncestorFinding[] = [];
@@ -74,8 +83,19 @@ function addFinding(found: AncestorFinding[], ancestor: ParentReference, finding
   else if (finding.status === 'False') present.finding = finding;
 }
 
-function targetRefs({ spec }: SecurityPolicy): PolicyTargetRef[] {
-  return spec.targetRefs ?? (spec.targetRef ? [spec.targetRef] : []);
+/** The targets by name, then those that a selector finds in the policy's own namespace. */
+function targetRefs({ metadata, spec }: SecurityPolicy, state: GatewayState): PolicyTargetRef[] {
+  const named = spec.targetRefs ?? (spec.targetRef ? [spec.targetRef] : []);
+  const selected = (spec.targetSelectors ?? []).flatMap((selector) => {
+    const { group = gatewayGroup, kind } = selector;
+    const candidates: readonly KubeObject[] =
+      kind === 'HTTPRoute' ? state.routes : kind === 'Gateway' ? state.gateways : [];
+    return candidates
+      .filter((object) => object.metadata.namespace === metadata.namespace)
+      .filter((object) => matchesSelector(selector, object.metadata.labels))
+      .map((object) => ({ group, kind, name: object.metadata.name }));
+  });
+  return [...named, ...selected.filter(({ kind, name }) => !named.some((n) => n.kind === kind && n.name === name))];
 }
 
 /** Null for what isn't there or isn't ours: such a policy gets no status. */

@@ -21,9 +21,11 @@ export interface ProtectionParts {
   clock: Clock;
 }
 
+const targetFields = new Set(['targetRef', 'targetRefs', 'targetSelectors']);
+
 /** Several kinds in one policy must all be met, as in Envoy. A policy of no kind lets everybody in: it is the opt-out. */
 export function compilePolicy(policy: SecurityPolicy, parts: ProtectionParts): Protection {
-  const { basicAuth, apiKeyAuth, jwt, targetRef: _, targetRefs: __, ...others } = policy.spec;
+  const { basicAuth, apiKeyAuth, jwt, ...others } = policy.spec;
   const guards: Guard[] = [];
   const problems: string[] = [];
   const add = (kind: string, build: () => Guard) => {
@@ -33,7 +35,9 @@ export function compilePolicy(policy: SecurityPolicy, parts: ProtectionParts): P
       problems.push(`${kind}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
-  for (const field of Object.keys(others)) problems.push(`the embedded gateway does not support ${field}`);
+  for (const field of Object.keys(others)) {
+    if (!targetFields.has(field)) problems.push(`the embedded gateway does not support ${field}`);
+  }
   if (basicAuth) add('BasicAuth', () => basicGuard(policy, basicAuth, parts));
   if (apiKeyAuth) add('APIKeyAuth', () => apiKeyGuard(policy, apiKeyAuth, parts));
   if (jwt) add('JWT', () => jwtGuard(policy, jwt, parts));
@@ -89,7 +93,9 @@ function referencedSecret(
 
 function jwtGuard(policy: SecurityPolicy, jwt: NonNullable<Spec['jwt']>, parts: ProtectionParts): Guard {
   const { providers, optional = false, ...others } = jwt;
-  for (const field of Object.keys(others)) throw new Error(`the embedded gateway does not support ${field}`);
+  for (const [field, value] of Object.entries(others)) {
+    if (value !== false) throw new Error(`the embedded gateway does not support ${field}`);
+  }
   if (!providers?.length) throw new Error('there is no provider');
   if (new Set(providers.map(({ name }) => name)).size < providers.length)
     throw new Error('provider names must be unique');

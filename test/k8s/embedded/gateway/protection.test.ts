@@ -216,6 +216,23 @@ describe('which policy governs', () => {
     expect(lost.status?.ancestors).toEqual([]);
   });
 
+  it('a selector finds its routes by label, and a kind it does not know of closes them', async () => {
+    const targetSelectors = [{ kind: 'HTTPRoute', matchLabels: { tier: 'inner' } }];
+    await world.secret('selected', { desk: 'key' });
+    const apiKeyAuth = { credentialRefs: [{ name: 'selected' }], extractFrom: [{ headers: ['x-api-key'] }] };
+    await world.policy('selecting', '', { targetRefs: [], targetSelectors, apiKeyAuth });
+    await world.route('selected', ['selected.test'], open);
+    expect((await world.ask('selected.test', '/')).status).toBe(200);
+    await world.api.client.patch(httpRoutes, 'selected', 'lab', { metadata: { labels: { tier: 'inner' } } });
+    await world.policyStatus('selecting', 'Accepted');
+    expect((await world.ask('selected.test', '/')).status).toBe(401);
+    await world.api.client.patch(securityPolicies, 'selecting', 'lab', { spec: { oidc: { clientID: 'x' } } });
+    expect((await world.policyStatus('selecting', 'Invalid')).message).toBe(
+      'The embedded gateway does not support oidc.',
+    );
+    expect((await world.ask('selected.test', '/', { headers: { 'x-api-key': 'key' } })).status).toBe(500);
+  });
+
   it('rule before route before Gateway; an empty one on the route opens it', async () => {
     const policy = (
       name: string,

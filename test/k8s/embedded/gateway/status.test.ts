@@ -81,7 +81,6 @@ describe('a route’s status', () => {
 
   it.each<[string, { name: string; port?: number; kind?: string; namespace?: string }, string]>([
     ['missing', { name: 'nowhere', port: 80 }, 'BackendNotFound'],
-    ['portless', { name: 'one' }, 'PortNotSpecified'],
     ['wrong-port', { name: 'one', port: 81 }, 'PortNotFound'],
     ['wrong-kind', { name: 'one', port: 80, kind: 'Deployment' }, 'InvalidKind'],
     ['foreign', { name: 'one', port: 80, namespace: 'other' }, 'RefNotPermitted'],
@@ -140,7 +139,11 @@ describe('a route’s status', () => {
   it('keeps the entries of other controllers, and its own transition times', async () => {
     const [before] = await world.route('kept', ['kept.test'], [{ backendRefs: to('one') }]);
     const route = world.api.get(httpRoutes, 'lab', 'kept');
-    const foreign = { parentRef: { name: 'x' }, controllerName: 'example.com/other', conditions: [] };
+    const foreign = {
+      parentRef: { name: 'x' },
+      controllerName: 'example.com/other',
+      conditions: [{ ...before, reason: 'Other' }],
+    };
     const parents = [foreign, ...(route?.status?.parents ?? [])];
     await world.api.client.patch(httpRoutes, 'kept', 'lab', { status: { parents } }, { subresource: 'status' });
     await world.api.client.patch(httpRoutes, 'kept', 'lab', { spec: { hostnames: ['kept2.test'] } });

@@ -20,7 +20,12 @@ export function createLocalClient(core: Core, logs: PodLogSource): KubeClient {
     return found;
   };
   const place = (resource: Resource, namespace: string | undefined) => (resource.namespaced ? namespace : undefined);
-  const request = (resource: Resource, name: string | undefined, namespace: string | undefined, options: WriteOptions & { subresource?: string } = {}): WriteRequest => ({
+  const request = (
+    resource: Resource,
+    name: string | undefined,
+    namespace: string | undefined,
+    options: WriteOptions & { subresource?: string } = {},
+  ): WriteRequest => ({
     definition: definitionOf(resource),
     name,
     namespace: place(resource, namespace),

@@ -56,7 +56,11 @@ export function requireNamespace(core: Core, definition: Definition, object: Dra
   const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
   throw forbidden(definition, object.metadata.name, why, {
     causes: [
-      { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' },
+      {
+        reason: 'NamespaceTerminating',
+        message: `namespace ${namespace} is being terminated`,
+        field: 'metadata.namespace',
+      },
     ],
   });
 }

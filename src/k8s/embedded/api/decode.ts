@@ -53,7 +53,9 @@ function custom(value: JsonObject, schema: Schema, reader: Reader): JsonObject {
   const { metadata, ...rest } = value;
   const body = prune(rest, schema, '', reader) as JsonObject;
   const metadataSchema = memberOf(schema, 'metadata');
-  return metadataSchema ? { metadata: struct(object(metadata, 'metadata', reader), metadataSchema, 'metadata', reader), ...body } : body;
+  return metadataSchema
+    ? { metadata: struct(object(metadata, 'metadata', reader), metadataSchema, 'metadata', reader), ...body }
+    : body;
 }
 
 function prune(value: Json, schema: Schema, path: string, reader: Reader): Json {

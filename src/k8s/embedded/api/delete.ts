@@ -51,7 +51,11 @@ function marked(core: Core, request: DeleteRequest, live: Draft): Draft {
   const grace = request.definition.gracePeriod?.(live, request.gracePeriodSeconds) ?? 0;
   const finalizers = finalizersFor(live, request.propagationPolicy);
   const present = live.metadata;
-  if (present.deletionTimestamp !== undefined && grace >= (present.deletionGracePeriodSeconds ?? 0) && finalizers === present.finalizers) {
+  if (
+    present.deletionTimestamp !== undefined &&
+    grace >= (present.deletionGracePeriodSeconds ?? 0) &&
+    finalizers === present.finalizers
+  ) {
     return live;
   }
   const next: Draft = { ...live, metadata: { ...present } };

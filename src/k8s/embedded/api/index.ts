@@ -7,10 +7,12 @@ import type { Draft } from './definition.ts';
 import { createHandler } from './http/handler.ts';
 import { serve } from './http/server.ts';
 import { kinds } from './kinds/index.ts';
+import { startExpiry } from './lifecycle/expiry.ts';
+import { startGarbageCollector } from './lifecycle/garbage-collector.ts';
+import { startNamespaceLifecycle } from './lifecycle/namespaces.ts';
 import { createPodLogs } from './pod-logs.ts';
 import type { EmbeddedApi, StoreEvent } from './service.ts';
 import { openStore } from './store.ts';
-import { createObject } from './write.ts';
 
 export interface ApiOptions {
   dataDir: string;
@@ -41,12 +43,13 @@ export async function startApi(options: ApiOptions): Promise<EmbeddedApi> {
   const logs = createPodLogs(core);
   const stops = [() => store.close()];
   try {
+    stops.push(startNamespaceLifecycle(core), startGarbageCollector(core), startExpiry(core));
     const server = await serve(options.port, createHandler(core, logs), log);
-    ensureNamespaces(core);
     return {
       url: server.url,
       client: createLocalClient(core, logs),
-      get: (resource, namespace, name) => collectionOf(core, resource).get(resource.namespaced ? namespace : undefined, name) as never,
+      get: (resource, namespace, name) =>
+        collectionOf(core, resource).get(resource.namespaced ? namespace : undefined, name) as never,
       list: (resource, namespace) => collectionOf(core, resource).list(namespace) as never,
       observe: (resource, listener) => observe(core, resource, listener, log),
       servePodLogs: (source) => logs.serve(source),
@@ -63,12 +66,18 @@ export async function startApi(options: ApiOptions): Promise<EmbeddedApi> {
 
 function collectionOf(core: Core, resource: Resource) {
   const definition = core.find(resource.group, resource.version, resource.plural);
-  if (!definition) throw new Error(`The embedded API does not serve ${resource.kind} of ${resource.group || 'the core group'}.`);
+  if (!definition)
+    throw new Error(`The embedded API does not serve ${resource.kind} of ${resource.group || 'the core group'}.`);
   return core.collection(definition);
 }
 
 /** ADDED for what is there, then every change in order. */
-function observe<T extends KubeObject>(core: Core, resource: Resource<T>, listener: (event: StoreEvent<T>) => void, log: Log): () => void {
+function observe<T extends KubeObject>(
+  core: Core,
+  resource: Resource<T>,
+  listener: (event: StoreEvent<T>) => void,
+  log: Log,
+): () => void {
   const collection = collectionOf(core, resource);
   const tell = (type: StoreEvent['type'], object: Draft) => {
     try {
@@ -80,16 +89,4 @@ function observe<T extends KubeObject>(core: Core, resource: Resource<T>, listen
   const unsubscribe = collection.subscribe(({ type, object }) => tell(type, object));
   for (const object of collection.list()) tell('ADDED', object);
   return unsubscribe;
-}
-
-const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-
-/** Those that every cluster has. */
-function ensureNamespaces(core: Core): void {
-  const definition = core.ofKind('v1', 'Namespace');
-  if (!definition) return;
-  for (const name of systemNamespaces) {
-    if (core.collection(definition).get(undefined, name)) continue;
-    createObject(core, { definition, manager: 'kube-apiserver' }, { metadata: { name } });
-  }
 }

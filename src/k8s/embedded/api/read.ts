@@ -74,7 +74,8 @@ function readToken(request: ListRequest): Token {
   }
   try {
     const token = JSON.parse(Buffer.from(request.continue ?? '', 'base64url').toString()) as Partial<Token>;
-    if (token.v === 'meta.k8s.io/v1' && Number.isSafeInteger(token.rv) && typeof token.start === 'string') return token as Token;
+    if (token.v === 'meta.k8s.io/v1' && Number.isSafeInteger(token.rv) && typeof token.start === 'string')
+      return token as Token;
   } catch {
     // Told below, as every other token that is not ours.
   }
@@ -86,12 +87,18 @@ function exactVersion(core: Core, request: ListRequest): number | undefined {
   const { resourceVersion, resourceVersionMatch } = request;
   const asked = parseVersion(resourceVersion);
   if (resourceVersionMatch && resourceVersion === undefined) {
-    throw listOptionsError('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided');
+    throw listOptionsError(
+      'resourceVersionMatch',
+      'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    );
   }
   if (asked > core.store.version) throw tooLargeVersion(asked, core.store.version);
   if (resourceVersionMatch !== 'Exact') return undefined;
   if (asked === 0) {
-    throw listOptionsError('resourceVersionMatch', 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    throw listOptionsError(
+      'resourceVersionMatch',
+      'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    );
   }
   return asked;
 }
@@ -106,7 +113,10 @@ export function listOptionsError(field: string, message: string) {
 export function parseVersion(text: string | undefined): number {
   if (text === undefined || text === '') return 0;
   if (!/^\d{1,15}$/.test(text)) {
-    throw listOptionsError('resourceVersion', `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw listOptionsError(
+      'resourceVersion',
+      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   }
   return Number(text);
 }

@@ -55,17 +55,22 @@ function changeScale(core: Core, request: WriteRequest, change: (scale: Draft) =
 }
 
 function readReplicas(definition: Definition, live: Draft, sent: unknown): number {
-  if (!isObject(sent) || sent.kind !== 'Scale') throw badRequest('the object provided is unrecognized: expected a Scale');
+  if (!isObject(sent) || sent.kind !== 'Scale')
+    throw badRequest('the object provided is unrecognized: expected a Scale');
   const { resourceVersion, name } = isObject(sent.metadata) ? sent.metadata : {};
   if (name !== undefined && name !== live.metadata.name) {
-    throw badRequest(`the name of the object (${String(name)}) does not match the name on the URL (${live.metadata.name})`);
+    throw badRequest(
+      `the name of the object (${String(name)}) does not match the name on the URL (${live.metadata.name})`,
+    );
   }
   if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) {
     throw conflict(definition, live.metadata.name, staleWrite);
   }
   const replicas = isObject(sent.spec) ? (sent.spec.replicas ?? 0) : 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
-    throw badRequest('Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32');
+    throw badRequest(
+      'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32',
+    );
   }
   const errors = nonNegative(replicas, 'spec.replicas');
   if (errors.length > 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, live.metadata.name, errors);

@@ -117,7 +117,8 @@ export function ruled(schema: Schema, ...rules: Rule[]): Schema {
 
 /** The schema of a member: a struct's field, a map's value; undefined when a struct has no such field. */
 export function memberOf(schema: Schema, key: string): Schema | undefined {
-  if (schema.type === 'struct') return schema.fields && Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
+  if (schema.type === 'struct')
+    return schema.fields && Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
   if (schema.type === 'map') return schema.items;
   return schema.type === 'any' ? anything : undefined;
 }

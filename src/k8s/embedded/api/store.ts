@@ -59,7 +59,17 @@ export function openStore(options: StoreOptions): Store {
   const collections = new Map(
     options.definitions.map((definition) => {
       const key = qualified(definition);
-      return [key, createCollection(definition, { log, next, deliver, opened: version, history: options.history ?? 2000, current: () => version })];
+      return [
+        key,
+        createCollection(definition, {
+          log,
+          next,
+          deliver,
+          opened: version,
+          history: options.history ?? 2000,
+          current: () => version,
+        }),
+      ];
     }),
   );
   for (const { resource, json } of log.objects()) collections.get(resource)?.load(JSON.parse(json) as Draft);
@@ -98,7 +108,9 @@ function openLog(file: string): WriteLog {
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const rollback = database.prepare('ROLLBACK');
-  const upsert = database.prepare('INSERT OR REPLACE INTO objects (resource, namespace, name, json) VALUES (?, ?, ?, ?)');
+  const upsert = database.prepare(
+    'INSERT OR REPLACE INTO objects (resource, namespace, name, json) VALUES (?, ?, ?, ?)',
+  );
   const remove = database.prepare('DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?');
   const mark = database.prepare('UPDATE meta SET version = ?');
   const within = (version: number, write: () => void) => {

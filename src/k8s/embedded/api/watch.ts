@@ -61,12 +61,18 @@ export function watchObjects(core: Core, request: WatchRequest, sink: WatchSink)
 function checkOptions(request: WatchRequest): void {
   if (request.sendInitialEvents === undefined) {
     if (request.resourceVersionMatch) {
-      throw listOptionsError('resourceVersionMatch', 'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+      throw listOptionsError(
+        'resourceVersionMatch',
+        'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
     }
     return;
   }
   if (request.resourceVersionMatch !== 'NotOlderThan') {
-    throw listOptionsError('resourceVersionMatch', 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    throw listOptionsError(
+      'resourceVersionMatch',
+      'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
   }
 }
 
@@ -99,7 +105,7 @@ function bookmark(core: Core, definition: Definition, initialEventsEnd = false):
     metadata: {
       resourceVersion: String(core.store.version),
       ...(initialEventsEnd && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
-    } as Draft['metadata'],
+    } as unknown as Draft['metadata'],
   };
 }
 

@@ -48,7 +48,11 @@ export function createObject(core: Core, request: WriteRequest, value: unknown):
   const object = readObject(request, value, undefined);
   placeInNamespace(request, object);
   nameIt(core, request, object);
-  trackUpdate(request.definition, undefined, object, { manager: request.manager, subresource: '', now: core.clock.now() });
+  trackUpdate(request.definition, undefined, object, {
+    manager: request.manager,
+    subresource: '',
+    now: core.clock.now(),
+  });
   return storeNew(core, request, object);
 }
 
@@ -60,9 +64,7 @@ function placeInNamespace(request: WriteRequest, object: Draft): void {
   }
   const own = object.metadata.namespace;
   if (own && own !== namespace) {
-    throw badRequest(
-      `the namespace of the provided object does not match the namespace sent on the request`,
-    );
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
   }
   if (namespace !== undefined) object.metadata.namespace = namespace;
 }
@@ -87,7 +89,13 @@ function storeNew(core: Core, request: WriteRequest, sent: Draft): Draft {
   }
   requireNamespace(core, definition, object);
   const { metadata } = object;
-  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'resourceVersion', 'generation'] as const) {
+  for (const field of [
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'selfLink',
+    'resourceVersion',
+    'generation',
+  ] as const) {
     delete (metadata as unknown as JsonObject)[field];
   }
   metadata.uid = randomUUID();
@@ -142,7 +150,11 @@ export function replaceObject(core: Core, request: WriteRequest, value: unknown)
     }
     if (definitionIsStrict(request.definition) && !next.metadata.resourceVersion) {
       throw invalid(request.definition, live.metadata.name, [
-        { reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message: 'Invalid value: 0: must be specified for an update' },
+        {
+          reason: 'FieldValueInvalid',
+          field: 'metadata.resourceVersion',
+          message: 'Invalid value: 0: must be specified for an update',
+        },
       ]);
     }
     return next;
@@ -157,19 +169,32 @@ function definitionIsStrict(definition: Definition): boolean {
 function checkIdentity(definition: Definition, live: Draft, next: Draft, namespace: string | undefined): void {
   const { resourceVersion, uid } = next.metadata;
   const name = live.metadata.name;
-  if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) throw conflict(definition, name, staleWrite);
+  if (resourceVersion && resourceVersion !== live.metadata.resourceVersion)
+    throw conflict(definition, name, staleWrite);
   if (uid && uid !== live.metadata.uid) {
-    throw conflict(definition, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`);
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
+    );
   }
   if (next.metadata.name !== name || (next.metadata.namespace ?? namespace) !== live.metadata.namespace) {
     throw invalid(definition, name, [
-      { reason: 'FieldValueInvalid', field: 'metadata.name', message: `Invalid value: ${JSON.stringify(next.metadata.name)}: field is immutable` },
+      {
+        reason: 'FieldValueInvalid',
+        field: 'metadata.name',
+        message: `Invalid value: ${JSON.stringify(next.metadata.name)}: field is immutable`,
+      },
     ]);
   }
 }
 
 /** PATCH with an apply configuration: creates the object when there is none. */
-export function applyChange(core: Core, request: WriteRequest & { force: boolean }, value: unknown): { object: Draft; created: boolean } {
+export function applyChange(
+  core: Core,
+  request: WriteRequest & { force: boolean },
+  value: unknown,
+): { object: Draft; created: boolean } {
   const { definition, namespace, name = '' } = request;
   const config = readConfiguration(request, value);
   const live = request.subresource
@@ -209,7 +234,9 @@ function readConfiguration(request: WriteRequest, value: unknown): Draft {
     );
   }
   if (config.kind !== definition.kind) {
-    throw badRequest(`the kind in the data (${config.kind ?? ''}) does not match the expected kind (${definition.kind})`);
+    throw badRequest(
+      `the kind in the data (${config.kind ?? ''}) does not match the expected kind (${definition.kind})`,
+    );
   }
   config.metadata = isObject(config.metadata) ? config.metadata : ({} as Draft['metadata']);
   const own = config.metadata;
@@ -219,7 +246,11 @@ function readConfiguration(request: WriteRequest, value: unknown): Draft {
   if (definition.namespaced && own.namespace !== undefined && own.namespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
-  if (request.fieldValidation !== 'Ignore') reportUnknown({ ...request, fieldValidation: request.fieldValidation ?? 'Warn' }, decode(definition, value).warnings);
+  if (request.fieldValidation !== 'Ignore')
+    reportUnknown(
+      { ...request, fieldValidation: request.fieldValidation ?? 'Warn' },
+      decode(definition, value).warnings,
+    );
   return config;
 }
 
@@ -238,7 +269,8 @@ function storeChange(core: Core, request: WriteRequest, live: Draft, sent: Draft
 /** An object whose last finalizer goes is gone. */
 export function finishChange(core: Core, definition: Definition, next: Draft): Draft {
   const { metadata } = next;
-  const held = (metadata.finalizers?.length ?? 0) > 0 || (metadata.deletionGracePeriodSeconds ?? 0) > 0 || hasSpecFinalizers(next);
+  const held =
+    (metadata.finalizers?.length ?? 0) > 0 || (metadata.deletionGracePeriodSeconds ?? 0) > 0 || hasSpecFinalizers(next);
   if (metadata.deletionTimestamp === undefined || held) return core.collection(definition).put(next);
   const gone = core.collection(definition).remove(next);
   definition.afterDelete?.(gone, core.around);
@@ -272,7 +304,15 @@ function withSpec(definition: Definition, live: Draft, sent: Draft): Draft {
 function keepSystemFields(definition: Definition, next: Draft, live: Draft): void {
   const metadata = next.metadata as unknown as JsonObject;
   const old = live.metadata as unknown as JsonObject;
-  for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'resourceVersion', 'namespace']) {
+  for (const field of [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'resourceVersion',
+    'namespace',
+  ]) {
     if (old[field] === undefined) delete metadata[field];
     else metadata[field] = old[field];
   }
@@ -286,7 +326,10 @@ function keepSystemFields(definition: Definition, next: Draft, live: Draft): voi
 function sameButTimes(next: Draft, live: Draft): boolean {
   const timeless = (object: Draft) => ({
     ...object,
-    metadata: { ...object.metadata, managedFields: object.metadata.managedFields?.map(({ time: _, ...entry }) => entry) ?? [] },
+    metadata: {
+      ...object.metadata,
+      managedFields: object.metadata.managedFields?.map(({ time: _, ...entry }) => entry) ?? [],
+    },
   });
   return equal(timeless(next), timeless(live));
 }

@@ -94,7 +94,8 @@ export class FieldSet {
     const result = new FieldSet();
     for (const member of this.members) result.members.add(member);
     for (const [step, child] of this.children) {
-      if (step.startsWith('f:') && schema?.type === 'struct' && memberOf(schema, step.slice(2))) result.members.add(step);
+      if (step.startsWith('f:') && schema?.type === 'struct' && memberOf(schema, step.slice(2)))
+        result.members.add(step);
       result.children.set(step, child.withNamedFields(schema && below(schema, step)));
     }
     return result;
@@ -188,7 +189,9 @@ export function pathText(path: Path): string {
       if (step.startsWith('f:')) return `.${rest}`;
       if (step.startsWith('v:')) return `[=${rest}]`;
       const key = JSON.parse(rest) as JsonObject;
-      return `[${Object.entries(key).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
+      return `[${Object.entries(key)
+        .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+        .join(',')}]`;
     })
     .join('');
 }

@@ -30,9 +30,17 @@ const neverOwned = FieldSet.from([
   ['f:apiVersion'],
   ['f:kind'],
   ['f:metadata'],
-  ...['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields', 'resourceVersion'].map(
-    (field) => ['f:metadata', `f:${field}`],
-  ),
+  ...[
+    'name',
+    'namespace',
+    'creationTimestamp',
+    'selfLink',
+    'uid',
+    'clusterName',
+    'generation',
+    'managedFields',
+    'resourceVersion',
+  ].map((field) => ['f:metadata', `f:${field}`]),
 ]);
 
 /** At most this many entries of plain updates; the oldest are merged into one. */
@@ -45,7 +53,11 @@ function reach(definition: Definition, subresource: string): Relevant {
   const status = FieldSet.from([['f:status']]);
   if (subresource !== 'status') return (set) => set.recursiveDifference(status);
   return (set) => {
-    const outside = FieldSet.from([...set.members, ...set.children.keys()].filter((step) => step !== 'f:status' && step !== 'f:metadata').map((step) => [step]));
+    const outside = FieldSet.from(
+      [...set.members, ...set.children.keys()]
+        .filter((step) => step !== 'f:status' && step !== 'f:metadata')
+        .map((step) => [step]),
+    );
     return set.recursiveDifference(outside);
   };
 }
@@ -107,7 +119,13 @@ function close(book: Book): ManagedFields[] | undefined {
     ];
   });
   if (fields.length === 0) return undefined;
-  const order = (field: ManagedFields) => [field.operation, field.time ?? '', field.manager, field.apiVersion, field.subresource ?? ''];
+  const order = (field: ManagedFields) => [
+    field.operation,
+    field.time ?? '',
+    field.manager,
+    field.apiVersion,
+    field.subresource ?? '',
+  ];
   return fields.sort((a, b) => (order(a).join('\0') < order(b).join('\0') ? -1 : 1));
 }
 
@@ -142,14 +160,21 @@ function isReset(fields: readonly unknown[] | undefined): boolean {
 }
 
 function isDecodable(field: ManagedFields): boolean {
-  return (field.operation === 'Apply' || field.operation === 'Update') && Boolean(field.apiVersion) && field.fieldsType === 'FieldsV1';
+  return (
+    (field.operation === 'Apply' || field.operation === 'Update') &&
+    Boolean(field.apiVersion) &&
+    field.fieldsType === 'FieldsV1'
+  );
 }
 
 /** Records a create, update or patch: sets `metadata.managedFields` of `next`, without touching anything else. */
 export function trackUpdate(definition: Definition, live: Draft | undefined, next: Draft, writer: Writer): void {
   const sent = next.metadata.managedFields;
   const reset = writer.subresource === '' && live !== undefined && isReset(sent);
-  const usable = writer.subresource === '' && sent && sent.length > 0 && sent.every(isDecodable) ? sent : live?.metadata.managedFields;
+  const usable =
+    writer.subresource === '' && sent && sent.length > 0 && sent.every(isDecodable)
+      ? sent
+      : live?.metadata.managedFields;
   if (live && (reset || !usable || usable.length === 0)) {
     // Never tracked, or no longer: the first apply begins again.
     delete next.metadata.managedFields;
@@ -158,7 +183,14 @@ export function trackUpdate(definition: Definition, live: Draft | undefined, nex
   const book = open(usable);
   const entry = entryOf(definition, writer, 'Update');
   const current = 'current-operation';
-  const managers = updateManagers(withoutManagedFields(live ?? emptyObject(definition)), withoutManagedFields(next), rootOf(definition), book.managers, current, reach(definition, writer.subresource));
+  const managers = updateManagers(
+    withoutManagedFields(live ?? emptyObject(definition)),
+    withoutManagedFields(next),
+    rootOf(definition),
+    book.managers,
+    current,
+    reach(definition, writer.subresource),
+  );
   const mine = managers.get(current)?.difference(neverOwned);
   managers.delete(current);
   if (mine && !mine.empty) {
@@ -180,7 +212,9 @@ function capUpdaters(book: Book, definition: Definition): void {
   const updaters = [...book.managers.keys()].filter((id) => book.entries.get(id)?.operation === 'Update');
   const surplus = updaters.length - maximumUpdaters;
   if (surplus <= 0) return;
-  const oldest = updaters.sort((a, b) => ((book.times.get(a) ?? '') < (book.times.get(b) ?? '') ? -1 : 1)).slice(0, surplus + 1);
+  const oldest = updaters
+    .sort((a, b) => ((book.times.get(a) ?? '') < (book.times.get(b) ?? '') ? -1 : 1))
+    .slice(0, surplus + 1);
   const bucket = entryOf(definition, { manager: oldUpdates, subresource: '', now: 0 }, 'Update');
   const time = book.times.get(oldest.at(-1) ?? '');
   const merged = oldest.reduce((all, id) => all.union(book.managers.get(id) ?? new FieldSet()), new FieldSet());
@@ -195,11 +229,17 @@ export interface ApplyOptions extends Writer {
 }
 
 /** Server-side apply of `config` onto `live` (undefined: the object is created). Returns the merged object. */
-export function applyObject(definition: Definition, live: Draft | undefined, config: Draft, options: ApplyOptions): Draft {
+export function applyObject(
+  definition: Definition,
+  live: Draft | undefined,
+  config: Draft,
+  options: ApplyOptions,
+): Draft {
   if (config.metadata?.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
   const root = rootOf(definition);
   const problem = typeProblem(config as unknown as Json, root);
-  if (problem) throw unclassified(`failed to create typed patch object (${objectText(definition, config)}): ${problem}`);
+  if (problem)
+    throw unclassified(`failed to create typed patch object (${objectText(definition, config)}): ${problem}`);
   const base = live ?? emptyObject(definition);
   const book = open(base.metadata.managedFields);
   if (live && book.managers.size === 0) beginTracking(definition, live, book, options);
@@ -207,7 +247,10 @@ export function applyObject(definition: Definition, live: Draft | undefined, con
   const liveJson = withoutManagedFields(base);
   const allowed = options.manager === 'kubectl' ? lastApplied(definition, base) : undefined;
   const run = (force: boolean) =>
-    applyConfiguration(liveJson, config as unknown as Json, root, book.managers, entry.id, { force, relevant: reach(definition, options.subresource) });
+    applyConfiguration(liveJson, config as unknown as Json, root, book.managers, entry.id, {
+      force,
+      relevant: reach(definition, options.subresource),
+    });
   const result = applyUnlessConflicting(run, options.force, allowed, book);
   const mine = result.managers.get(entry.id)?.difference(neverOwned);
   if (mine && !mine.empty) result.managers.set(entry.id, mine);
@@ -234,14 +277,19 @@ function applyUnlessConflicting(
     if (!(error instanceof FieldConflicts)) throw error;
     const conflicts = error.conflicts.filter(({ path }) => !allowed?.has(path));
     if (conflicts.length === 0) return run(true);
-    throw conflictError(conflicts.map(({ manager, path }) => ({ manager: managerText(book, manager), path: pathText(path) })));
+    throw conflictError(
+      conflicts.map(({ manager, path }) => ({ manager: managerText(book, manager), path: pathText(path) })),
+    );
   }
 }
 
 /** All there was before the first apply belongs to a manager of its own. */
 function beginTracking(definition: Definition, live: Draft, book: Book, options: ApplyOptions): void {
   const entry = entryOf(definition, { ...options, manager: 'before-first-apply' }, 'Update');
-  const all = reach(definition, options.subresource)(toFieldSet(withoutManagedFields(live), rootOf(definition))).difference(neverOwned);
+  const all = reach(
+    definition,
+    options.subresource,
+  )(toFieldSet(withoutManagedFields(live), rootOf(definition))).difference(neverOwned);
   if (all.empty) return;
   book.entries.set(entry.id, entry);
   book.managers.set(entry.id, all);
@@ -294,9 +342,11 @@ function conflictMessage(conflicts: readonly { manager: string; path: string }[]
   if (conflicts.length === 1 && first) {
     return `Apply failed with 1 conflict: conflict with ${first.manager}: ${first.path}`;
   }
-  const lines = [...new Set(conflicts.map(({ manager }) => manager))].sort().flatMap((manager) => [
-    `conflicts with ${manager}:`,
-    ...conflicts.filter((each) => each.manager === manager).map(({ path }) => `- ${path}`),
-  ]);
+  const lines = [...new Set(conflicts.map(({ manager }) => manager))]
+    .sort()
+    .flatMap((manager) => [
+      `conflicts with ${manager}:`,
+      ...conflicts.filter((each) => each.manager === manager).map(({ path }) => `- ${path}`),
+    ]);
   return `Apply failed with ${conflicts.length} conflicts: ${lines.join('\n')}`;
 }

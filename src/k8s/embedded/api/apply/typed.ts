@@ -93,7 +93,9 @@ function listProblem(value: Json, schema: Schema, path: string): string | undefi
 function stepText(step: Step): string {
   if (step.startsWith('v:')) return `[=${step.slice(2)}]`;
   const key = JSON.parse(step.slice(2)) as JsonObject;
-  return `[${Object.entries(key).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
+  return `[${Object.entries(key)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(',')}]`;
 }
 
 /** A list's items under their steps; items that share a step are all under it. */
@@ -149,7 +151,13 @@ export function compare(before: Json, after: Json, schema: Schema): Comparison {
   return result;
 }
 
-function compareAt(before: Json | undefined, after: Json | undefined, schema: Schema, path: Path, to: Comparison): void {
+function compareAt(
+  before: Json | undefined,
+  after: Json | undefined,
+  schema: Schema,
+  path: Path,
+  to: Comparison,
+): void {
   const shape = shapeOf(schema, after ?? before);
   if (shape === 'leaf' || (isBare(before) && isBare(after)) || shapeOf(schema, before ?? after) === 'leaf') {
     if (before === undefined) to.added.insert(path);
@@ -169,7 +177,13 @@ function isBare(value: Json | undefined): boolean {
   return Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
 }
 
-function compareMembers(before: Json | undefined, after: Json | undefined, schema: Schema, path: Path, to: Comparison): void {
+function compareMembers(
+  before: Json | undefined,
+  after: Json | undefined,
+  schema: Schema,
+  path: Path,
+  to: Comparison,
+): void {
   const left = isObject(before) ? before : {};
   const right = isObject(after) ? after : {};
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
@@ -182,7 +196,13 @@ function own(value: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
-function compareItems(before: Json | undefined, after: Json | undefined, schema: Schema, path: Path, to: Comparison): void {
+function compareItems(
+  before: Json | undefined,
+  after: Json | undefined,
+  schema: Schema,
+  path: Path,
+  to: Comparison,
+): void {
   const left = itemsByStep(before, schema);
   const right = itemsByStep(after, schema);
   for (const step of new Set([...left.keys(), ...right.keys()])) {
@@ -248,7 +268,11 @@ function mergeItems(live: Json | undefined, config: Json | undefined, schema: Sc
     } else if (entry && !right.has(entry.step)) {
       out.push(entry.item);
       index += 1;
-    } else if (entry && (done.has(entry.step) || (wanted !== undefined && nextShared < shared.length && shared[nextShared] !== entry.step))) {
+    } else if (
+      entry &&
+      (done.has(entry.step) ||
+        (wanted !== undefined && nextShared < shared.length && shared[nextShared] !== entry.step))
+    ) {
       // Named by the configuration, but at another place.
       index += 1;
     } else if (wanted !== undefined) {
@@ -265,7 +289,8 @@ function mergeItems(live: Json | undefined, config: Json | undefined, schema: Sc
 /** A value without the given fields; containers that become empty go too. */
 export function removeFields(value: Json, remove: FieldSet, schema: Schema): Json | undefined {
   const shape = shapeOf(schema, value);
-  if (shape === 'leaf') return schema.type === 'list' || schema.type === 'struct' || schema.type === 'map' ? undefined : value;
+  if (shape === 'leaf')
+    return schema.type === 'list' || schema.type === 'struct' || schema.type === 'map' ? undefined : value;
   if (shape === 'map') {
     const result: JsonObject = {};
     for (const [key, member] of Object.entries(isObject(value) ? value : {})) {

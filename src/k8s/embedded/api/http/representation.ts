@@ -26,7 +26,11 @@ export function representationOf(headers: IncomingHttpHeaders, includeObject: st
     if (as === 'Table') return { form: 'table', includeObject: include };
     if (as.startsWith('PartialObjectMetadata')) return { form: 'metadata', includeObject: include };
   }
-  throw new ApiError(406, 'NotAcceptable', 'only the following media types are accepted: application/json, application/json;stream=watch');
+  throw new ApiError(
+    406,
+    'NotAcceptable',
+    'only the following media types are accepted: application/json, application/json;stream=watch',
+  );
 }
 
 export function objectText(definition: Definition, object: Draft, form: Representation, now: number): string {
@@ -38,7 +42,12 @@ function metadataOf({ metadata }: Draft) {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
 }
 
-export function listText(definition: Definition, { items, metadata }: ListResult, form: Representation, now: number): string {
+export function listText(
+  definition: Definition,
+  { items, metadata }: ListResult,
+  form: Representation,
+  now: number,
+): string {
   if (form.form === 'table') return tableText(definition, items, metadata, form, now);
   const meta = JSON.stringify(metadata);
   if (form.form === 'metadata') {
@@ -57,7 +66,13 @@ function itemText(definition: Definition, object: Draft): string {
 }
 
 /** An object as it goes into a watch event. */
-export function eventObjectText(definition: Definition, object: Draft, form: Representation, now: number, first: boolean): string {
+export function eventObjectText(
+  definition: Definition,
+  object: Draft,
+  form: Representation,
+  now: number,
+  first: boolean,
+): string {
   if (form.form !== 'table') return objectText(definition, object, form, now);
   if (object.metadata.name === undefined) {
     // A bookmark has no row, only its version.

@@ -9,7 +9,15 @@ import { getObject, listObjects, parseVersion } from '../read.ts';
 import { getScale, patchScale, replaceScale } from '../scale.ts';
 import { matcher } from '../select.ts';
 import { badRequest, invalid, methodNotAllowed, noSuchResource, unsupportedMediaType } from '../status.ts';
-import { applyChange, changeObject, createObject, type FieldValidation, readObject, replaceObject, type WriteRequest } from '../write.ts';
+import {
+  applyChange,
+  changeObject,
+  createObject,
+  type FieldValidation,
+  readObject,
+  replaceObject,
+  type WriteRequest,
+} from '../write.ts';
 import { mediaType, readValue } from './body.ts';
 import { listText, objectText, representationOf } from './representation.ts';
 import { type Target, targetOf } from './route.ts';
@@ -45,7 +53,13 @@ async function serveCollection(core: Core, exchange: Exchange, target: Target): 
     case 'POST': {
       if (target.definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
       const body = await required(exchange);
-      return sendObject(core, exchange, target.definition, 201, createObject(core, writeRequest(exchange, target), body));
+      return sendObject(
+        core,
+        exchange,
+        target.definition,
+        201,
+        createObject(core, writeRequest(exchange, target), body),
+      );
     }
     case 'DELETE':
       return deleteCollection(core, exchange, target);
@@ -88,11 +102,18 @@ async function serveObject(core: Core, exchange: Exchange, target: Target): Prom
     case 'HEAD': {
       if (flag(exchange.query.get('watch'))) return serveWatch(core, exchange, target);
       const object = getObject(core, definition, namespace, name);
-      if (parseVersion(exchange.query.get('resourceVersion') ?? undefined) > core.store.version) throw badRequest('Too large resource version');
+      if (parseVersion(exchange.query.get('resourceVersion') ?? undefined) > core.store.version)
+        throw badRequest('Too large resource version');
       return sendObject(core, exchange, definition, 200, object);
     }
     case 'PUT':
-      return sendObject(core, exchange, definition, 200, replaceObject(core, writeRequest(exchange, target), await required(exchange)));
+      return sendObject(
+        core,
+        exchange,
+        definition,
+        200,
+        replaceObject(core, writeRequest(exchange, target), await required(exchange)),
+      );
     case 'PATCH':
       return patchObject(core, exchange, target);
     case 'DELETE':
@@ -102,7 +123,13 @@ async function serveObject(core: Core, exchange: Exchange, target: Target): Prom
   }
 }
 
-function sendObject(core: Core, { request, response, query }: Exchange, definition: Definition, code: number, object: Draft): void {
+function sendObject(
+  core: Core,
+  { request, response, query }: Exchange,
+  definition: Definition,
+  code: number,
+  object: Draft,
+): void {
   const form = representationOf(request.headers, query.get('includeObject'));
   sendText(response, code, `${objectText(definition, object, form, core.clock.now())}\n`);
 }
@@ -114,11 +141,23 @@ function writeRequest(exchange: Exchange, target: Target): WriteRequest {
   const fieldValidation = query.get('fieldValidation') || 'Warn';
   const optionErrors = [
     ...(isDryRun(query.getAll('dryRun')) === undefined
-      ? [{ reason: 'FieldValueNotSupported' as const, field: 'dryRun', message: `Unsupported value: ${JSON.stringify(query.getAll('dryRun'))}: supported values: "All"` }]
+      ? [
+          {
+            reason: 'FieldValueNotSupported' as const,
+            field: 'dryRun',
+            message: `Unsupported value: ${JSON.stringify(query.getAll('dryRun'))}: supported values: "All"`,
+          },
+        ]
       : []),
     ...(fieldValidations.includes(fieldValidation)
       ? []
-      : [{ reason: 'FieldValueNotSupported' as const, field: 'fieldValidation', message: `Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "Ignore", "Strict", "Warn"` }]),
+      : [
+          {
+            reason: 'FieldValueNotSupported' as const,
+            field: 'fieldValidation',
+            message: `Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "Ignore", "Strict", "Warn"`,
+          },
+        ]),
   ];
   if (optionErrors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'UpdateOptions' }, '', optionErrors);
   const { definition, namespace, name } = target;
@@ -149,7 +188,9 @@ async function patchObject(core: Core, exchange: Exchange, target: Target, subre
   const { definition } = target;
   const request: WriteRequest = { ...writeRequest(exchange, target), subresource };
   if (!(Object.values(patchTypes) as string[]).includes(type)) {
-    throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${Object.values(patchTypes).join(', ')}`);
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${Object.values(patchTypes).join(', ')}`,
+    );
   }
   const patch = await required(exchange);
   if (type === patchTypes.applyYaml || type === patchTypes.applyJson) {
@@ -175,7 +216,11 @@ async function deleteRequest(exchange: Exchange, target: Target): Promise<Omit<D
   const chosen = policy ?? (orphan === undefined || orphan === null ? undefined : orphan ? 'Orphan' : 'Background');
   if (chosen !== undefined && !['Background', 'Foreground', 'Orphan'].includes(String(chosen))) {
     throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [
-      { reason: 'FieldValueNotSupported', field: 'propagationPolicy', message: `Unsupported value: ${JSON.stringify(chosen)}: supported values: "Background", "Foreground", "Orphan"` },
+      {
+        reason: 'FieldValueNotSupported',
+        field: 'propagationPolicy',
+        message: `Unsupported value: ${JSON.stringify(chosen)}: supported values: "Background", "Foreground", "Orphan"`,
+      },
     ]);
   }
   const grace = options.gracePeriodSeconds ?? integer(query, 'gracePeriodSeconds');
@@ -186,7 +231,9 @@ async function deleteRequest(exchange: Exchange, target: Target): Promise<Omit<D
     dryRun,
     gracePeriodSeconds: typeof grace === 'number' ? grace : undefined,
     propagationPolicy: chosen as DeleteRequest['propagationPolicy'],
-    preconditions: isObject(options.preconditions) ? (options.preconditions as DeleteRequest['preconditions']) : undefined,
+    preconditions: isObject(options.preconditions)
+      ? (options.preconditions as DeleteRequest['preconditions'])
+      : undefined,
   };
 }
 
@@ -194,7 +241,12 @@ async function removeObject(core: Core, exchange: Exchange, target: Target): Pro
   const { definition, name = '' } = target;
   const { object, gone } = deleteObject(core, { ...(await deleteRequest(exchange, target)), name });
   if (!gone || definition.deleteReturnsObject) return sendObject(core, exchange, definition, 200, object);
-  const details = { name, ...(definition.group && { group: definition.group }), kind: definition.plural, uid: object.metadata.uid };
+  const details = {
+    name,
+    ...(definition.group && { group: definition.group }),
+    kind: definition.plural,
+    uid: object.metadata.uid,
+  };
   sendJson(exchange.response, 200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details });
 }
 
@@ -243,10 +295,18 @@ async function serveScale(core: Core, exchange: Exchange, target: Target): Promi
     case 'GET':
       return sendJson(exchange.response, 200, getScale(core, definition, namespace, name));
     case 'PUT':
-      return sendJson(exchange.response, 200, replaceScale(core, writeRequest(exchange, target), await required(exchange)));
+      return sendJson(
+        exchange.response,
+        200,
+        replaceScale(core, writeRequest(exchange, target), await required(exchange)),
+      );
     case 'PATCH': {
       const type = mediaType(exchange.request);
-      return sendJson(exchange.response, 200, patchScale(core, writeRequest(exchange, target), type, await required(exchange)));
+      return sendJson(
+        exchange.response,
+        200,
+        patchScale(core, writeRequest(exchange, target), type, await required(exchange)),
+      );
     }
     default:
       throw methodNotAllowed();
@@ -257,7 +317,11 @@ async function serveLog(logs: PodLogSource, exchange: Exchange, target: Target):
   if (exchange.method !== 'GET') throw methodNotAllowed();
   const bytes = logs.open(target.namespace ?? '', target.name ?? '', logOptions(exchange));
   const { response } = exchange;
-  response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private', 'x-content-type-options': 'nosniff' });
+  response.writeHead(200, {
+    'content-type': 'text/plain',
+    'cache-control': 'no-cache, private',
+    'x-content-type-options': 'nosniff',
+  });
   response.flushHeaders();
   for await (const chunk of bytes) {
     if (exchange.signal.aborted) break;
@@ -284,7 +348,11 @@ function logOptions({ query, signal }: Exchange): LogOptions {
   const tailLines = integer(query, 'tailLines');
   if (tailLines !== undefined && tailLines < 0) {
     throw invalid({ group: '', kind: 'PodLogOptions' }, '', [
-      { reason: 'FieldValueInvalid', field: 'tailLines', message: `Invalid value: ${tailLines}: must be greater than or equal to 0` },
+      {
+        reason: 'FieldValueInvalid',
+        field: 'tailLines',
+        message: `Invalid value: ${tailLines}: must be greater than or equal to 0`,
+      },
     ]);
   }
   const since = integer(query, 'sinceSeconds');

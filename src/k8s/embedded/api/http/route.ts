@@ -19,7 +19,8 @@ export function targetOf(core: Core, path: string): Target {
   const [namespace, plural, name, subresource, ...more] = inNamespace ? parts.slice(1) : [undefined, ...parts];
   const definition = core.find(group, version, plural ?? '');
   if (!definition || more.length > 0 || name === '' || namespace === '') throw noSuchResource();
-  if (definition.namespaced ? name !== undefined && namespace === undefined : namespace !== undefined) throw noSuchResource();
+  if (definition.namespaced ? name !== undefined && namespace === undefined : namespace !== undefined)
+    throw noSuchResource();
   return { definition, namespace, name, subresource };
 }
 

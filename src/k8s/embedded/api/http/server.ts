@@ -68,7 +68,13 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, handle: Handler, stopping: AbortSignal, log: Log): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: Handler,
+  stopping: AbortSignal,
+  log: Log,
+): Promise<void> {
   const gone = new AbortController();
   const leave = () => gone.abort();
   response.once('close', leave);
@@ -100,7 +106,11 @@ function parseUrl(text: string): URL {
 }
 
 export function sendText(response: ServerResponse, code: number, text: string, type = 'application/json'): void {
-  response.writeHead(code, { 'content-type': type, 'cache-control': 'no-cache, private', 'x-content-type-options': 'nosniff' });
+  response.writeHead(code, {
+    'content-type': type,
+    'cache-control': 'no-cache, private',
+    'x-content-type-options': 'nosniff',
+  });
   response.end(text);
 }
 

@@ -24,7 +24,13 @@ function columnDefinition({ name, type, format, description, priority = 0 }: Col
   return { name, type, format: format ?? '', description, priority };
 }
 
-export function tableRow(definition: Definition, object: Draft, form: Representation, now: number, bare = false): string {
+export function tableRow(
+  definition: Definition,
+  object: Draft,
+  form: Representation,
+  now: number,
+  bare = false,
+): string {
   const cells = bare ? [] : definition.columns.map((column) => column.cell(object, now));
   return `{"cells":${JSON.stringify(cells)},"object":${rowObject(object, form)}}`;
 }

@@ -15,7 +15,8 @@ export function serveWatch(core: Core, exchange: Exchange, target: Target): Prom
   const { query, request, response, signal } = exchange;
   const form = representationOf(request.headers, query.get('includeObject'));
   const timeout = query.get('timeoutSeconds');
-  if (timeout && !/^\d{1,9}$/.test(timeout)) throw badRequest(`timeoutSeconds: ${JSON.stringify(timeout)} is no integer`);
+  if (timeout && !/^\d{1,9}$/.test(timeout))
+    throw badRequest(`timeoutSeconds: ${JSON.stringify(timeout)} is no integer`);
   const bool = (key: string) => (query.has(key) ? ['true', '1', ''].includes(query.get(key) ?? '') : undefined);
   const write = (line: string | Buffer) => {
     response.write(line);
@@ -23,7 +24,11 @@ export function serveWatch(core: Core, exchange: Exchange, target: Target): Prom
   };
   let stop = () => {};
   const begin = () => {
-    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private', 'x-content-type-options': 'nosniff' });
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'cache-control': 'no-cache, private',
+      'x-content-type-options': 'nosniff',
+    });
     response.flushHeaders();
   };
   let first = true;
@@ -42,17 +47,21 @@ export function serveWatch(core: Core, exchange: Exchange, target: Target): Prom
       end: finish,
     };
     try {
-      stop = watchObjects(core, {
-        definition: target.definition,
-        namespace: target.namespace,
-        labelSelector: query.get('labelSelector') ?? undefined,
-        fieldSelector: selectorOf(query, target),
-        resourceVersion: query.get('resourceVersion') ?? undefined,
-        resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
-        allowWatchBookmarks: bool('allowWatchBookmarks'),
-        sendInitialEvents: bool('sendInitialEvents'),
-        timeoutSeconds: timeout ? Number(timeout) : undefined,
-      }, sink);
+      stop = watchObjects(
+        core,
+        {
+          definition: target.definition,
+          namespace: target.namespace,
+          labelSelector: query.get('labelSelector') ?? undefined,
+          fieldSelector: selectorOf(query, target),
+          resourceVersion: query.get('resourceVersion') ?? undefined,
+          resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
+          allowWatchBookmarks: bool('allowWatchBookmarks'),
+          sendInitialEvents: bool('sendInitialEvents'),
+          timeoutSeconds: timeout ? Number(timeout) : undefined,
+        },
+        sink,
+      );
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 410) return reject(error as Error);
       // A version that is gone is told inside the stream, as the API server does.
@@ -73,13 +82,21 @@ function selectorOf(query: URLSearchParams, { name }: Target): string | undefine
 /** Encoded once for all watchers of a kind that want the same form. */
 const lines = new WeakMap<object, Map<string, Buffer>>();
 
-function eventLine(definition: Definition, event: WatchEvent, form: Representation, now: number, first: boolean): Buffer {
+function eventLine(
+  definition: Definition,
+  event: WatchEvent,
+  form: Representation,
+  now: number,
+  first: boolean,
+): Buffer {
   // The ages in a table depend on the moment, the columns on the position.
   const key = `${event.type} ${form.form} ${form.includeObject} ${form.form === 'table' ? `${first} ${Math.floor(now / 1000)}` : ''}`;
   const known = lines.get(event.object) ?? new Map<string, Buffer>();
   const present = known.get(key);
   if (present) return present;
-  const line = Buffer.from(`{"type":"${event.type}","object":${eventObjectText(definition, event.object, form, now, first).trimEnd()}}\n`);
+  const line = Buffer.from(
+    `{"type":"${event.type}","object":${eventObjectText(definition, event.object, form, now, first).trimEnd()}}\n`,
+  );
   known.set(key, line);
   lines.set(event.object, known);
   return line;

@@ -56,7 +56,12 @@ export const creationColumn: Column = {
   cell: (object) => object.metadata.creationTimestamp ?? null,
 };
 
-export function textColumn(name: string, description: string, cell: (object: Draft) => string, priority: 0 | 1 = 0): Column {
+export function textColumn(
+  name: string,
+  description: string,
+  cell: (object: Draft) => string,
+  priority: 0 | 1 = 0,
+): Column {
   return { name, type: 'string', priority, description, cell };
 }
 

@@ -27,7 +27,11 @@ export const namespace: Definition = {
   schema: schemas.namespace,
   statusSubresource: true,
   selectableFields: { 'status.phase': (object) => asNamespace(object).status?.phase ?? '' },
-  columns: [nameColumn, textColumn('Status', 'Active or Terminating.', (object) => asNamespace(object).status?.phase ?? ''), ageColumn],
+  columns: [
+    nameColumn,
+    textColumn('Status', 'Active or Terminating.', (object) => asNamespace(object).status?.phase ?? ''),
+    ageColumn,
+  ],
   applyDefaults({ metadata }) {
     if (metadata.name) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
   },
@@ -108,7 +112,10 @@ export const secret: Definition = {
     const draft = asSecret(object);
     draft.type ??= 'Opaque';
     if (!draft.stringData) return;
-    const encoded = Object.entries(draft.stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+    const encoded = Object.entries(draft.stringData).map(([key, value]) => [
+      key,
+      Buffer.from(value).toString('base64'),
+    ]);
     draft.data = { ...draft.data, ...Object.fromEntries(encoded) };
     delete draft.stringData;
   },
@@ -193,7 +200,8 @@ export const event: Definition = {
     'involvedObject.name': selectInvolved('name'),
     'involvedObject.uid': selectInvolved('uid'),
     'involvedObject.apiVersion': selectInvolved('apiVersion'),
-    'involvedObject.resourceVersion': (object) => String((asEvent(object).involvedObject as { resourceVersion?: string }).resourceVersion ?? ''),
+    'involvedObject.resourceVersion': (object) =>
+      String((asEvent(object).involvedObject as { resourceVersion?: string }).resourceVersion ?? ''),
     'involvedObject.fieldPath': selectInvolved('fieldPath'),
     reason: (object) => asEvent(object).reason ?? '',
     reportingComponent: (object) => asEvent(object).reportingComponent ?? '',
@@ -201,7 +209,10 @@ export const event: Definition = {
     type: (object) => asEvent(object).type ?? '',
   },
   columns: [
-    { ...textColumn('Last Seen', 'When it happened last.', () => ''), cell: (object, now) => age(lastSeen(object), now) },
+    {
+      ...textColumn('Last Seen', 'When it happened last.', () => ''),
+      cell: (object, now) => age(lastSeen(object), now),
+    },
     textColumn('Type', 'Normal or Warning.', (object) => asEvent(object).type ?? ''),
     textColumn('Reason', 'Why, in one word.', (object) => asEvent(object).reason ?? ''),
     textColumn('Object', 'What it is about.', involved),
@@ -212,7 +223,12 @@ export const event: Definition = {
       ...textColumn('First Seen', 'When it happened first.', () => '', 1),
       cell: (object, now) => age(asEvent(object).firstTimestamp ?? asEvent(object).eventTime, now),
     },
-    textColumn('Count', 'How often it happened.', (object) => String(asEvent(object).series?.count || asEvent(object).count || 1), 1),
+    textColumn(
+      'Count',
+      'How often it happened.',
+      (object) => String(asEvent(object).series?.count || asEvent(object).count || 1),
+      1,
+    ),
     { ...nameColumn, priority: 1 },
   ],
   validate(object) {
@@ -286,6 +302,11 @@ export const node: Definition = {
     textColumn('External-IP', 'Its address outside the cluster.', (object) => nodeAddress(object, 'ExternalIP'), 1),
     textColumn('OS-Image', 'Its operating system.', (object) => nodeInfo(object, 'osImage') || '<unknown>', 1),
     textColumn('Kernel-Version', 'Its kernel.', (object) => nodeInfo(object, 'kernelVersion') || '<unknown>', 1),
-    textColumn('Container-Runtime', 'What runs its containers.', (object) => nodeInfo(object, 'containerRuntimeVersion') || '<unknown>', 1),
+    textColumn(
+      'Container-Runtime',
+      'What runs its containers.',
+      (object) => nodeInfo(object, 'containerRuntimeVersion') || '<unknown>',
+      1,
+    ),
   ],
 };

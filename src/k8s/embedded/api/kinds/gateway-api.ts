@@ -3,14 +3,20 @@ import { fillDefaults } from '../defaults.ts';
 import type { Definition, Draft } from '../definition.ts';
 import type { Json } from '../json.ts';
 import type { Schema } from '../schema.ts';
-import { gateway as gatewaySchema, gatewayClass as gatewayClassSchema, referenceGrant as referenceGrantSchema } from '../schemas/gateway.ts';
+import {
+  gateway as gatewaySchema,
+  gatewayClass as gatewayClassSchema,
+  referenceGrant as referenceGrantSchema,
+} from '../schemas/gateway.ts';
 import { httpRoute as httpRouteSchema } from '../schemas/http-route.ts';
 import { securityPolicy as securityPolicySchema } from '../schemas/security-policy.ts';
 import { invalidValue } from '../validation/field-errors.ts';
 import { creationColumn, nameColumn, specOf, textColumn } from './columns.ts';
 
 /** What all custom resources share. */
-function customResource(definition: Omit<Definition, 'custom' | 'applyDefaults' | 'singular' | 'generationOf'>): Definition {
+function customResource(
+  definition: Omit<Definition, 'custom' | 'applyDefaults' | 'singular' | 'generationOf'>,
+): Definition {
   return {
     ...definition,
     custom: true,
@@ -74,7 +80,9 @@ export const gateway = customResource({
       const { addresses } = (asGateway(object).status ?? {}) as { addresses?: { value?: string }[] };
       return addresses?.map(({ value }) => value ?? '').join(',') ?? '';
     }),
-    textColumn('Programmed', 'Whether it is in force.', (object) => conditionStatus(asGateway(object).status?.conditions, 'Programmed')),
+    textColumn('Programmed', 'Whether it is in force.', (object) =>
+      conditionStatus(asGateway(object).status?.conditions, 'Programmed'),
+    ),
     creationColumn,
   ],
 });

@@ -4,7 +4,13 @@ import type { Definition, Draft, Surroundings } from '../definition.ts';
 import { endpointSlice as endpointSliceSchema } from '../schemas/discovery.ts';
 import { service as serviceSchema } from '../schemas/service.ts';
 import type { FieldError } from '../status.ts';
-import { duplicateValue, forbiddenField, invalidValue, requiredValue, unsupportedValue } from '../validation/field-errors.ts';
+import {
+  duplicateValue,
+  forbiddenField,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from '../validation/field-errors.ts';
 import { labelProblems, subdomainProblems } from '../validation/names.ts';
 import { immutable } from '../validation/object.ts';
 import { validatePort, validatePortNumberOrName, validateProtocol } from '../validation/pod.ts';
@@ -75,7 +81,9 @@ function validateService(object: Draft): FieldError[] {
   if (!affinities.includes(affinity)) errors.push(unsupportedValue('spec.sessionAffinity', affinity, affinities));
   const { clusterIP } = spec;
   if (clusterIP && clusterIP !== none && !isIPv4(clusterIP) && !isIPv6(clusterIP)) {
-    errors.push(invalidValue('spec.clusterIPs[0]', clusterIP, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
+    errors.push(
+      invalidValue('spec.clusterIPs[0]', clusterIP, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
+    );
   }
   return errors;
 }
@@ -83,7 +91,9 @@ function validateService(object: Draft): FieldError[] {
 function validateExternalName(spec: ServiceSpec): FieldError[] {
   const name = spec.externalName ?? '';
   const errors = name
-    ? subdomainProblems(name.replace(/\.$/, '').toLowerCase()).map((problem) => invalidValue('spec.externalName', name, problem))
+    ? subdomainProblems(name.replace(/\.$/, '').toLowerCase()).map((problem) =>
+        invalidValue('spec.externalName', name, problem),
+      )
     : [requiredValue('spec.externalName')];
   if (spec.clusterIP) errors.push(forbiddenField('spec.clusterIPs[0]', 'may not be set when `type` is ExternalName'));
   return errors;
@@ -96,7 +106,8 @@ function validateServicePort(port: ServicePortSpec, index: number, ports: readon
     if (ports.length > 1) errors.push(requiredValue(`${at}.name`));
   } else {
     errors.push(...labelProblems(port.name).map((problem) => invalidValue(`${at}.name`, port.name, problem)));
-    if (ports.findIndex((each) => each.name === port.name) < index) errors.push(duplicateValue(`${at}.name`, port.name));
+    if (ports.findIndex((each) => each.name === port.name) < index)
+      errors.push(duplicateValue(`${at}.name`, port.name));
   }
   errors.push(...validatePort(port.port, `${at}.port`));
   errors.push(...validateProtocol(port.protocol, `${at}.protocol`));
@@ -151,7 +162,11 @@ export const service: Definition = {
   columns: [
     nameColumn,
     textColumn('Type', 'How the Service is reached.', (object) => specOfService(object).type ?? ''),
-    textColumn('Cluster-IP', 'The address inside the cluster.', (object) => specOfService(object).clusterIPs?.[0] ?? '<none>'),
+    textColumn(
+      'Cluster-IP',
+      'The address inside the cluster.',
+      (object) => specOfService(object).clusterIPs?.[0] ?? '<none>',
+    ),
     textColumn('External-IP', 'The addresses outside the cluster.', externalText),
     textColumn('Port(s)', 'Ports and protocols.', portsText),
     ageColumn,
@@ -186,7 +201,8 @@ function validateSlice(object: Draft): FieldError[] {
       return valid ? [] : [invalidValue(`${at}[${place}]`, address, `must be a valid ${addressType} address`)];
     });
   });
-  for (const [index, { protocol }] of (ports ?? []).entries()) errors.push(...validateProtocol(protocol, `ports[${index}].protocol`));
+  for (const [index, { protocol }] of (ports ?? []).entries())
+    errors.push(...validateProtocol(protocol, `ports[${index}].protocol`));
   return errors;
 }
 
@@ -204,7 +220,9 @@ export const endpointSlice: Definition = {
     nameColumn,
     textColumn('AddressType', 'The kind of the addresses.', (object) => asSlice(object).addressType),
     textColumn('Ports', 'The first ports.', (object) =>
-      shortList((asSlice(object).ports ?? []).map(({ port, name }) => (port === undefined ? (name ?? '*') : String(port)))),
+      shortList(
+        (asSlice(object).ports ?? []).map(({ port, name }) => (port === undefined ? (name ?? '*') : String(port))),
+      ),
     ),
     textColumn('Endpoints', 'The first addresses.', (object) =>
       shortList((asSlice(object).endpoints ?? []).flatMap(({ addresses }) => addresses)),

@@ -30,7 +30,11 @@ export function defaultPodSpec(pod: PodSpec, options: { template: boolean }): vo
   const account = spec.serviceAccountName ?? spec.serviceAccount;
   if (account !== undefined) Object.assign(spec, { serviceAccountName: account, serviceAccount: account });
   if (!options.template) spec.enableServiceLinks ??= true;
-  for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])]) {
+  for (const container of [
+    ...(spec.containers ?? []),
+    ...(spec.initContainers ?? []),
+    ...(spec.ephemeralContainers ?? []),
+  ]) {
     defaultContainer(container, spec.hostNetwork === true);
     if (!options.template) defaultRequests(container);
   }
@@ -93,7 +97,8 @@ function defaultVolume(volume: JsonObject): void {
     if (isObject(settings)) settings.defaultMode ??= fileMode;
   }
   if (isObject(volume.hostPath)) volume.hostPath.type ??= '';
-  const projected = isObject(volume.projected) && Array.isArray(volume.projected.sources) ? volume.projected.sources : [];
+  const projected =
+    isObject(volume.projected) && Array.isArray(volume.projected.sources) ? volume.projected.sources : [];
   for (const source of projected) {
     const token = isObject(source) ? source.serviceAccountToken : undefined;
     if (isObject(token)) token.expirationSeconds ??= 3600;
@@ -107,7 +112,9 @@ export function qosClass(spec: PodSpec): string {
   if (amounts.every((each) => Object.keys(each).length === 0)) return 'BestEffort';
   const guaranteed = containers.every(({ resources }) =>
     ['cpu', 'memory'].every(
-      (name) => resources?.limits?.[name] !== undefined && (resources.requests?.[name] ?? resources.limits[name]) === resources.limits[name],
+      (name) =>
+        resources?.limits?.[name] !== undefined &&
+        (resources.requests?.[name] ?? resources.limits[name]) === resources.limits[name],
     ),
   );
   return guaranteed ? 'Guaranteed' : 'Burstable';

@@ -78,7 +78,9 @@ export function podStatusText(object: Draft): string {
 function restarts(object: Draft, now: number): string {
   const { status } = asPod(object);
   const initializing = initReason(asPod(object)) !== undefined;
-  const counted: ContainerStatus[] = initializing ? (status?.initContainerStatuses ?? []) : (status?.containerStatuses ?? []);
+  const counted: ContainerStatus[] = initializing
+    ? (status?.initContainerStatuses ?? [])
+    : (status?.containerStatuses ?? []);
   const count = counted.reduce((sum, each) => sum + (each.restartCount ?? 0), 0);
   const last = counted
     .map((each) => each.lastState?.terminated?.finishedAt ?? '')
@@ -92,7 +94,8 @@ function fixedParts(object: Draft): unknown {
   const spec = structuredClone(specOf(object));
   for (const key of ['initContainers', 'containers'] as const) {
     const containers = spec[key];
-    for (const container of Array.isArray(containers) ? containers : []) if (isObject(container)) delete container.image;
+    for (const container of Array.isArray(containers) ? containers : [])
+      if (isObject(container)) delete container.image;
   }
   delete spec.tolerations;
   delete spec.activeDeadlineSeconds;
@@ -156,7 +159,12 @@ export const pod: Definition = {
     ageColumn,
     textColumn('IP', 'The address of the Pod.', (object) => orNone(asPod(object).status?.podIP), 1),
     textColumn('Node', 'Where the Pod runs.', (object) => orNone(asPod(object).spec.nodeName), 1),
-    textColumn('Nominated Node', 'Where the Pod may run.', (object) => orNone(statusOfObject(object).nominatedNodeName), 1),
+    textColumn(
+      'Nominated Node',
+      'Where the Pod may run.',
+      (object) => orNone(statusOfObject(object).nominatedNodeName),
+      1,
+    ),
     textColumn('Readiness Gates', 'Further conditions of readiness.', () => '<none>', 1),
   ],
   applyDefaults: (object) => defaultPodSpec(asPod(object).spec, { template: false }),

@@ -26,10 +26,29 @@ function selectorText(selector: LabelSelector | undefined): string {
     .join(',');
 }
 
-function containerColumns(containersOf: (object: Draft) => readonly Container[], selectorOf: (object: Draft) => LabelSelector | undefined): Column[] {
+function containerColumns(
+  containersOf: (object: Draft) => readonly Container[],
+  selectorOf: (object: Draft) => LabelSelector | undefined,
+): Column[] {
   return [
-    textColumn('Containers', 'Names of the containers.', (object) => containersOf(object).map(({ name }) => name).join(','), 1),
-    textColumn('Images', 'Images of the containers.', (object) => containersOf(object).map(({ image }) => image ?? '').join(','), 1),
+    textColumn(
+      'Containers',
+      'Names of the containers.',
+      (object) =>
+        containersOf(object)
+          .map(({ name }) => name)
+          .join(','),
+      1,
+    ),
+    textColumn(
+      'Images',
+      'Images of the containers.',
+      (object) =>
+        containersOf(object)
+          .map(({ image }) => image ?? '')
+          .join(','),
+      1,
+    ),
     textColumn('Selector', 'Labels of the Pods.', (object) => selectorText(selectorOf(object)), 1),
   ];
 }
@@ -75,7 +94,13 @@ function validateStrategy({ strategy }: Deployment['spec']): FieldError[] {
   const { maxSurge, maxUnavailable } = strategy?.rollingUpdate ?? {};
   if (strategy?.type === 'Recreate') {
     return strategy.rollingUpdate
-      ? [{ reason: 'FieldValueForbidden', field: `${field}.rollingUpdate`, message: "Forbidden: may not be specified when strategy `type` is 'Recreate'" }]
+      ? [
+          {
+            reason: 'FieldValueForbidden',
+            field: `${field}.rollingUpdate`,
+            message: "Forbidden: may not be specified when strategy `type` is 'Recreate'",
+          },
+        ]
       : [];
   }
   const isNone = (value: number | string | undefined) => value === 0 || value === '0%';
@@ -103,7 +128,8 @@ function validateDeployment(object: Draft): FieldError[] {
   ];
 }
 
-const sameSelector = (next: Draft, live: Draft) => immutable(specOf(next).selector, specOf(live).selector, 'spec.selector');
+const sameSelector = (next: Draft, live: Draft) =>
+  immutable(specOf(next).selector, specOf(live).selector, 'spec.selector');
 
 export const deployment: Definition = {
   group: 'apps',
@@ -126,8 +152,16 @@ export const deployment: Definition = {
       const { spec, status } = asDeployment(object);
       return `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`;
     }),
-    countColumn('Up-to-date', 'Replicas of the present template.', (object) => asDeployment(object).status?.updatedReplicas ?? 0),
-    countColumn('Available', 'Replicas that are ready long enough.', (object) => asDeployment(object).status?.availableReplicas ?? 0),
+    countColumn(
+      'Up-to-date',
+      'Replicas of the present template.',
+      (object) => asDeployment(object).status?.updatedReplicas ?? 0,
+    ),
+    countColumn(
+      'Available',
+      'Replicas that are ready long enough.',
+      (object) => asDeployment(object).status?.availableReplicas ?? 0,
+    ),
     ageColumn,
     ...containerColumns(
       (object) => asDeployment(object).spec.template.spec.containers,

@@ -27,7 +27,9 @@ export function patched(definition: Definition, type: string, live: Draft, patch
         if (definition.custom) throw unsupportedStrategic(definition);
         return strategicMergePatch(document, patch as Json, definition.schema);
       default:
-        throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${Object.values(patchTypes).join(', ')}`);
+        throw unsupportedMediaType(
+          `the body of the request was in an unknown format - accepted media types include: ${Object.values(patchTypes).join(', ')}`,
+        );
     }
   } catch (error) {
     throw refusal(error);

@@ -21,7 +21,10 @@ const maximumOperations = 10_000;
 export function jsonPatch(document: Json, patch: unknown): Json {
   if (!Array.isArray(patch)) throw new JsonPatchError('a JSON patch must be an array of operations', true);
   if (patch.length > maximumOperations) {
-    throw new JsonPatchError(`The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${patch.length}`, true);
+    throw new JsonPatchError(
+      `The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${patch.length}`,
+      true,
+    );
   }
   return patch.reduce<Json>((result, operation) => applyOperation(result, checked(operation)), clone(document));
 }
@@ -66,7 +69,8 @@ function applyOperation(document: Json, { op, path, from = '', value }: JsonPatc
 /** RFC 6901; exported for its tests. */
 export function parsePointer(pointer: string): string[] {
   if (pointer === '') return [];
-  if (!pointer.startsWith('/')) throw new JsonPatchError(`invalid path ${JSON.stringify(pointer)}: it must begin with /`, true);
+  if (!pointer.startsWith('/'))
+    throw new JsonPatchError(`invalid path ${JSON.stringify(pointer)}: it must begin with /`, true);
   return pointer
     .slice(1)
     .split('/')

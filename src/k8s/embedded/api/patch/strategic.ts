@@ -141,7 +141,9 @@ function mergeList(original: Json[], patch: Json[], field: Schema): Json[] {
   if (mergeKey === undefined) throw new StrategicPatchError('cannot merge lists without merge key');
   const plain = patch.filter((item) => !isObject(item) || !Object.hasOwn(item, directive));
   if (patch.some((item) => isObject(item) && item[directive] === 'replace')) return plain;
-  const kept = original.filter((item) => !patch.some((gone) => isDeletion(gone, mergeKey) && sameItem(gone, item, mergeKey)));
+  const kept = original.filter(
+    (item) => !patch.some((gone) => isDeletion(gone, mergeKey) && sameItem(gone, item, mergeKey)),
+  );
   const merged = mergeItems(kept, plain, mergeKey, field.items ?? anything);
   return inOrder(merged, plain, kept, mergeKey);
 }
@@ -171,7 +173,12 @@ function mergeItems(original: readonly Json[], patch: readonly Json[], mergeKey:
  * The items that `order` names in its order, the others in that of the server; between the two, what the server had
  * first stays first.
  */
-function inOrder(items: readonly Json[], order: readonly Json[], server: readonly Json[], mergeKey: string | undefined): Json[] {
+function inOrder(
+  items: readonly Json[],
+  order: readonly Json[],
+  server: readonly Json[],
+  mergeKey: string | undefined,
+): Json[] {
   const rank = (list: readonly Json[], item: Json) => list.findIndex((each) => sameItem(each, item, mergeKey));
   const sortBy = (list: readonly Json[]) => (a: Json, b: Json) => {
     const [left, right] = [rank(list, a), rank(list, b)];

@@ -1,4 +1,17 @@
-import { always, boolean, int32, int64, intOrString, listMap, merging, pointer, required, string, struct, time } from '../schema.ts';
+import {
+  always,
+  boolean,
+  int32,
+  int64,
+  intOrString,
+  listMap,
+  merging,
+  pointer,
+  required,
+  string,
+  struct,
+  time,
+} from '../schema.ts';
 import { labelSelector, objectMeta } from './meta.ts';
 import { podTemplateSpec } from './pod.ts';
 
@@ -80,4 +93,3 @@ export const replicaSet = struct('apps.v1.ReplicaSet', {
   spec: always(replicaSetSpec),
   status: always(replicaSetStatus),
 });
-

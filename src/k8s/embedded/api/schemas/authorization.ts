@@ -50,4 +50,3 @@ export const subjectAccessReview = struct('authorization.v1.SubjectAccessReview'
   spec: required(subjectAccessReviewSpec),
   status: always(subjectAccessReviewStatus),
 });
-

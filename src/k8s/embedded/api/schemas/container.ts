@@ -1,4 +1,21 @@
-import { always, anything, boolean, defaulted, int32, int64, intOrString, list, listMap, map, merging, pointer, quantity, required, string, struct } from '../schema.ts';
+import {
+  always,
+  anything,
+  boolean,
+  defaulted,
+  int32,
+  int64,
+  intOrString,
+  list,
+  listMap,
+  map,
+  merging,
+  pointer,
+  quantity,
+  required,
+  string,
+  struct,
+} from '../schema.ts';
 import { objectFieldSelector, resourceFieldSelector } from './volumes.ts';
 
 export const containerPort = struct('core.v1.ContainerPort', {
@@ -25,24 +42,36 @@ export const envFromSource = struct('core.v1.EnvFromSource', {
   secretRef: secretEnvSource,
 });
 
-export const configMapKeySelector = struct('core.v1.ConfigMapKeySelector', {
-  name: defaulted(string, ''),
-  key: required(string),
-  optional: pointer(boolean),
-}, { atomic: true });
+export const configMapKeySelector = struct(
+  'core.v1.ConfigMapKeySelector',
+  {
+    name: defaulted(string, ''),
+    key: required(string),
+    optional: pointer(boolean),
+  },
+  { atomic: true },
+);
 
-export const secretKeySelector = struct('core.v1.SecretKeySelector', {
-  name: defaulted(string, ''),
-  key: required(string),
-  optional: pointer(boolean),
-}, { atomic: true });
+export const secretKeySelector = struct(
+  'core.v1.SecretKeySelector',
+  {
+    name: defaulted(string, ''),
+    key: required(string),
+    optional: pointer(boolean),
+  },
+  { atomic: true },
+);
 
-export const fileKeySelector = struct('core.v1.FileKeySelector', {
-  volumeName: required(string),
-  path: required(string),
-  key: required(string),
-  optional: pointer(boolean),
-}, { atomic: true });
+export const fileKeySelector = struct(
+  'core.v1.FileKeySelector',
+  {
+    volumeName: required(string),
+    path: required(string),
+    key: required(string),
+    optional: pointer(boolean),
+  },
+  { atomic: true },
+);
 
 export const envVarSource = struct('core.v1.EnvVarSource', {
   fieldRef: objectFieldSelector,
@@ -239,4 +268,3 @@ export const ephemeralContainer = struct('core.v1.EphemeralContainer', {
   tty: boolean,
   targetContainerName: string,
 });
-

@@ -1,4 +1,19 @@
-import { always, boolean, bytes, int32, list, listMap, map, merging, microTime, pointer, required, string, struct, time } from '../schema.ts';
+import {
+  always,
+  boolean,
+  bytes,
+  int32,
+  list,
+  listMap,
+  map,
+  merging,
+  microTime,
+  pointer,
+  required,
+  string,
+  struct,
+  time,
+} from '../schema.ts';
 import { objectMeta, objectReference } from './meta.ts';
 import { localObjectReference } from './volumes.ts';
 
@@ -74,4 +89,3 @@ export const serviceAccount = struct('core.v1.ServiceAccount', {
   imagePullSecrets: list(localObjectReference),
   automountServiceAccountToken: pointer(boolean),
 });
-

@@ -18,12 +18,16 @@ export const endpoint = struct('discovery.v1.Endpoint', {
   hints: anything,
 });
 
-export const endpointPort = struct('discovery.v1.EndpointPort', {
-  name: pointer(string),
-  protocol: pointer(string),
-  port: pointer(int32),
-  appProtocol: pointer(string),
-}, { atomic: true });
+export const endpointPort = struct(
+  'discovery.v1.EndpointPort',
+  {
+    name: pointer(string),
+    protocol: pointer(string),
+    port: pointer(int32),
+    appProtocol: pointer(string),
+  },
+  { atomic: true },
+);
 
 export const endpointSlice = struct('discovery.v1.EndpointSlice', {
   metadata: always(objectMeta),
@@ -31,4 +35,3 @@ export const endpointSlice = struct('discovery.v1.EndpointSlice', {
   endpoints: always(list(endpoint)),
   ports: always(list(endpointPort)),
 });
-

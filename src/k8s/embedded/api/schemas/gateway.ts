@@ -66,7 +66,9 @@ const tls = ruled(
   {
     message: 'certificateRefs or options must be specified when mode is Terminate',
     holds: (self: NonNullable<Listener['tls']>) =>
-      self.mode !== 'Terminate' || (self.certificateRefs ?? []).length > 0 || Object.keys(self.options ?? {}).length > 0,
+      self.mode !== 'Terminate' ||
+      (self.certificateRefs ?? []).length > 0 ||
+      Object.keys(self.options ?? {}).length > 0,
   },
 );
 
@@ -108,7 +110,8 @@ const listeners = ruled(
   {
     message: 'Combination of port, protocol and hostname must be unique for each listener',
     holds: (self: readonly Listener[]) =>
-      new Set(self.map((each) => JSON.stringify([each.port, each.protocol, each.hostname ?? null]))).size === self.length,
+      new Set(self.map((each) => JSON.stringify([each.port, each.protocol, each.hostname ?? null]))).size ===
+      self.length,
   },
 );
 
@@ -124,7 +127,8 @@ const address = ruled(
   }),
   {
     message: `Hostname value must be empty or contain only valid characters (matching ${hostnamePattern})`,
-    holds: (self: Address) => self.type !== 'Hostname' || !self.value || new RegExp(hostnamePattern, 'u').test(self.value),
+    holds: (self: Address) =>
+      self.type !== 'Hostname' || !self.value || new RegExp(hostnamePattern, 'u').test(self.value),
   },
 );
 
@@ -188,7 +192,10 @@ export const gatewayClass = struct('gateway.v1.GatewayClass', {
   status: defaulted(
     struct('gateway.v1.GatewayClassStatus', {
       conditions: defaulted(conditions, waiting('Accepted')),
-      supportedFeatures: atMost(64, listMap(struct('gateway.v1.SupportedFeature', { name: required(string) }), ['name'])),
+      supportedFeatures: atMost(
+        64,
+        listMap(struct('gateway.v1.SupportedFeature', { name: required(string) }), ['name']),
+      ),
     }),
     { conditions: waiting('Accepted') },
   ),

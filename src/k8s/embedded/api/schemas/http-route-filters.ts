@@ -14,16 +14,7 @@ import {
   string,
   struct,
 } from '../schema.ts';
-import {
-  atMost,
-  group,
-  kind,
-  namespaceName,
-  objectName,
-  oneOf,
-  portNumber,
-  preciseHostname,
-} from './references.ts';
+import { atMost, group, kind, namespaceName, objectName, oneOf, portNumber, preciseHostname } from './references.ts';
 
 export const headerName = limited(string, {
   minLength: 1,
@@ -99,7 +90,8 @@ const requestMirror = ruled(
   }),
   {
     message: 'Only one of percent or fraction may be specified in HTTPRequestMirrorFilter',
-    holds: (self: { percent?: number; fraction?: unknown }) => self.percent === undefined || self.fraction === undefined,
+    holds: (self: { percent?: number; fraction?: unknown }) =>
+      self.percent === undefined || self.fraction === undefined,
   },
 );
 

@@ -61,7 +61,10 @@ const backendRef = ruled(
 );
 
 /** Exactly one filter of the list replaces the matched prefix. */
-function replacesPrefix(list: readonly HTTPRouteFilter[] | undefined, field: 'requestRedirect' | 'urlRewrite'): boolean {
+function replacesPrefix(
+  list: readonly HTTPRouteFilter[] | undefined,
+  field: 'requestRedirect' | 'urlRewrite',
+): boolean {
   const replacing = (list ?? []).filter((filter) => {
     const path = filter[field]?.path as { type?: string; replacePrefixMatch?: string } | undefined;
     return path?.type === 'ReplacePrefixMatch' && path.replacePrefixMatch !== undefined;
@@ -91,7 +94,10 @@ const prefixRules = (['requestRedirect', 'urlRewrite'] as const).flatMap((field)
 const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 
 function milliseconds(text: string): number {
-  return [...text.matchAll(/(\d+)(ms|h|m|s)/g)].reduce((sum, [, amount, unit = '']) => sum + Number(amount) * (units[unit] ?? 0), 0);
+  return [...text.matchAll(/(\d+)(ms|h|m|s)/g)].reduce(
+    (sum, [, amount, unit = '']) => sum + Number(amount) * (units[unit] ?? 0),
+    0,
+  );
 }
 
 const timeouts = ruled(struct('gateway.v1.HTTPRouteTimeouts', { request: duration, backendRequest: duration }), {

@@ -1,13 +1,31 @@
-import { anything, boolean, int64, list, listMap, map, merging, pointer, required, set, string, struct, time } from '../schema.ts';
+import {
+  anything,
+  boolean,
+  int64,
+  list,
+  listMap,
+  map,
+  merging,
+  pointer,
+  required,
+  set,
+  string,
+  struct,
+  time,
+} from '../schema.ts';
 
-export const ownerReference = struct('meta.v1.OwnerReference', {
-  apiVersion: required(string),
-  kind: required(string),
-  name: required(string),
-  uid: required(string),
-  controller: pointer(boolean),
-  blockOwnerDeletion: pointer(boolean),
-}, { atomic: true });
+export const ownerReference = struct(
+  'meta.v1.OwnerReference',
+  {
+    apiVersion: required(string),
+    kind: required(string),
+    name: required(string),
+    uid: required(string),
+    controller: pointer(boolean),
+    blockOwnerDeletion: pointer(boolean),
+  },
+  { atomic: true },
+);
 
 export const managedFieldsEntry = struct('meta.v1.ManagedFieldsEntry', {
   manager: string,
@@ -43,10 +61,14 @@ export const labelSelectorRequirement = struct('meta.v1.LabelSelectorRequirement
   values: list(string),
 });
 
-export const labelSelector = struct('meta.v1.LabelSelector', {
-  matchLabels: map(string),
-  matchExpressions: list(labelSelectorRequirement),
-}, { atomic: true });
+export const labelSelector = struct(
+  'meta.v1.LabelSelector',
+  {
+    matchLabels: map(string),
+    matchExpressions: list(labelSelectorRequirement),
+  },
+  { atomic: true },
+);
 
 export const condition = struct('meta.v1.Condition', {
   type: required(string),
@@ -57,13 +79,16 @@ export const condition = struct('meta.v1.Condition', {
   message: required(string),
 });
 
-export const objectReference = struct('core.v1.ObjectReference', {
-  kind: string,
-  namespace: string,
-  name: string,
-  uid: string,
-  apiVersion: string,
-  resourceVersion: string,
-  fieldPath: string,
-}, { atomic: true });
-
+export const objectReference = struct(
+  'core.v1.ObjectReference',
+  {
+    kind: string,
+    namespace: string,
+    name: string,
+    uid: string,
+    apiVersion: string,
+    resourceVersion: string,
+    fieldPath: string,
+  },
+  { atomic: true },
+);

@@ -1,4 +1,21 @@
-import { always, anything, boolean, int32, int64, list, listMap, map, merging, pointer, quantity, required, set, string, struct, time } from '../schema.ts';
+import {
+  always,
+  anything,
+  boolean,
+  int32,
+  int64,
+  list,
+  listMap,
+  map,
+  merging,
+  pointer,
+  quantity,
+  required,
+  set,
+  string,
+  struct,
+  time,
+} from '../schema.ts';
 import { objectMeta } from './meta.ts';
 
 export const taint = struct('core.v1.Taint', {
@@ -85,4 +102,3 @@ export const node = struct('core.v1.Node', {
   spec: always(nodeSpec),
   status: always(nodeStatus),
 });
-

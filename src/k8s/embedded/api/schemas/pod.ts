@@ -1,5 +1,29 @@
-import { always, anything, atomic, boolean, int32, int64, list, listMap, map, merging, pointer, quantity, required, string, struct, time } from '../schema.ts';
-import { appArmorProfile, container, ephemeralContainer, resourceRequirements, seLinuxOptions, seccompProfile } from './container.ts';
+import {
+  always,
+  anything,
+  atomic,
+  boolean,
+  int32,
+  int64,
+  list,
+  listMap,
+  map,
+  merging,
+  pointer,
+  quantity,
+  required,
+  string,
+  struct,
+  time,
+} from '../schema.ts';
+import {
+  appArmorProfile,
+  container,
+  ephemeralContainer,
+  resourceRequirements,
+  seLinuxOptions,
+  seccompProfile,
+} from './container.ts';
 import { objectMeta } from './meta.ts';
 import { affinity, toleration, topologySpreadConstraint } from './scheduling.ts';
 import { localObjectReference, volume } from './volumes.ts';
@@ -93,7 +117,11 @@ export const podSpec = struct('core.v1.PodSpec', {
   enableServiceLinks: pointer(boolean),
   preemptionPolicy: pointer(string),
   overhead: map(quantity),
-  topologySpreadConstraints: merging(listMap(topologySpreadConstraint, ['topologyKey', 'whenUnsatisfiable']), 'merge', 'topologyKey'),
+  topologySpreadConstraints: merging(
+    listMap(topologySpreadConstraint, ['topologyKey', 'whenUnsatisfiable']),
+    'merge',
+    'topologyKey',
+  ),
   setHostnameAsFQDN: pointer(boolean),
   os: podOS,
   hostUsers: pointer(boolean),
@@ -215,4 +243,3 @@ export const podTemplateSpec = struct('core.v1.PodTemplateSpec', {
   metadata: always(objectMeta),
   spec: always(podSpec),
 });
-

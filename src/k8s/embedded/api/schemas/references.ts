@@ -53,8 +53,7 @@ export const secretReference = struct('gateway.v1.SecretObjectReference', {
   namespace: namespaceName,
 });
 
-const conditionType =
-  `^(${dnsName}/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$`;
+const conditionType = `^(${dnsName}/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$`;
 
 const condition = struct('gateway.v1.Condition', {
   type: required(limited(string, { maxLength: 316, pattern: conditionType })),

@@ -15,4 +15,3 @@ export const scale = struct('autoscaling.v1.Scale', {
   spec: always(scaleSpec),
   status: always(scaleStatus),
 });
-

@@ -7,14 +7,22 @@ export const nodeSelectorRequirement = struct('core.v1.NodeSelectorRequirement',
   values: list(string),
 });
 
-export const nodeSelectorTerm = struct('core.v1.NodeSelectorTerm', {
-  matchExpressions: list(nodeSelectorRequirement),
-  matchFields: list(nodeSelectorRequirement),
-}, { atomic: true });
+export const nodeSelectorTerm = struct(
+  'core.v1.NodeSelectorTerm',
+  {
+    matchExpressions: list(nodeSelectorRequirement),
+    matchFields: list(nodeSelectorRequirement),
+  },
+  { atomic: true },
+);
 
-export const nodeSelector = struct('core.v1.NodeSelector', {
-  nodeSelectorTerms: required(list(nodeSelectorTerm)),
-}, { atomic: true });
+export const nodeSelector = struct(
+  'core.v1.NodeSelector',
+  {
+    nodeSelectorTerms: required(list(nodeSelectorTerm)),
+  },
+  { atomic: true },
+);
 
 export const preferredSchedulingTerm = struct('core.v1.PreferredSchedulingTerm', {
   weight: required(int32),
@@ -74,4 +82,3 @@ export const topologySpreadConstraint = struct('core.v1.TopologySpreadConstraint
   nodeTaintsPolicy: pointer(string),
   matchLabelKeys: list(string),
 });
-

@@ -1,5 +1,17 @@
 import type { JwtProvider, PolicyTargetRef, SecurityPolicy } from '../../../resources.ts';
-import { anything, boolean, defaulted, limited, list, map, required, type Rule, ruled, string, struct } from '../schema.ts';
+import {
+  anything,
+  boolean,
+  defaulted,
+  limited,
+  list,
+  map,
+  required,
+  type Rule,
+  ruled,
+  string,
+  struct,
+} from '../schema.ts';
 import { objectMeta } from './meta.ts';
 import {
   atLeast,
@@ -105,14 +117,10 @@ const jwtProvider = ruled(
     audiences: atMost(8, list(string)),
     remoteJWKS: remoteJwks,
     localJWKS: localJwks,
-    claimToHeaders: list(
-      struct('envoy.v1alpha1.ClaimToHeader', { header: required(string), claim: required(string) }),
-    ),
+    claimToHeaders: list(struct('envoy.v1alpha1.ClaimToHeader', { header: required(string), claim: required(string) })),
     recomputeRoute: boolean,
     extractFrom: struct('envoy.v1alpha1.JWTExtractor', {
-      headers: list(
-        struct('envoy.v1alpha1.JWTHeaderExtractor', { name: required(string), valuePrefix: string }),
-      ),
+      headers: list(struct('envoy.v1alpha1.JWTHeaderExtractor', { name: required(string), valuePrefix: string })),
       cookies: list(string),
       params: list(string),
     }),

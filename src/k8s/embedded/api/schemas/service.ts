@@ -1,4 +1,20 @@
-import { always, anything, atomic, boolean, defaulted, int32, intOrString, list, listMap, map, merging, pointer, required, string, struct } from '../schema.ts';
+import {
+  always,
+  anything,
+  atomic,
+  boolean,
+  defaulted,
+  int32,
+  intOrString,
+  list,
+  listMap,
+  map,
+  merging,
+  pointer,
+  required,
+  string,
+  struct,
+} from '../schema.ts';
 import { condition, objectMeta } from './meta.ts';
 
 export const servicePort = struct('core.v1.ServicePort', {
@@ -54,4 +70,3 @@ export const service = struct('core.v1.Service', {
   spec: always(serviceSpec),
   status: always(serviceStatus),
 });
-

@@ -1,4 +1,18 @@
-import { always, anything, boolean, defaulted, int32, int64, list, map, pointer, quantity, required, string, struct } from '../schema.ts';
+import {
+  always,
+  anything,
+  boolean,
+  defaulted,
+  int32,
+  int64,
+  list,
+  map,
+  pointer,
+  quantity,
+  required,
+  string,
+  struct,
+} from '../schema.ts';
 
 export const hostPathVolumeSource = struct('core.v1.HostPathVolumeSource', {
   path: required(string),
@@ -34,16 +48,24 @@ export const persistentVolumeClaimVolumeSource = struct('core.v1.PersistentVolum
   readOnly: boolean,
 });
 
-export const objectFieldSelector = struct('core.v1.ObjectFieldSelector', {
-  apiVersion: string,
-  fieldPath: required(string),
-}, { atomic: true });
+export const objectFieldSelector = struct(
+  'core.v1.ObjectFieldSelector',
+  {
+    apiVersion: string,
+    fieldPath: required(string),
+  },
+  { atomic: true },
+);
 
-export const resourceFieldSelector = struct('core.v1.ResourceFieldSelector', {
-  containerName: string,
-  resource: required(string),
-  divisor: quantity,
-}, { atomic: true });
+export const resourceFieldSelector = struct(
+  'core.v1.ResourceFieldSelector',
+  {
+    containerName: string,
+    resource: required(string),
+    divisor: quantity,
+  },
+  { atomic: true },
+);
 
 export const downwardAPIVolumeFile = struct('core.v1.DownwardAPIVolumeFile', {
   path: required(string),
@@ -100,9 +122,13 @@ export const projectedVolumeSource = struct('core.v1.ProjectedVolumeSource', {
   defaultMode: pointer(int32),
 });
 
-export const localObjectReference = struct('core.v1.LocalObjectReference', {
-  name: defaulted(string, ''),
-}, { atomic: true });
+export const localObjectReference = struct(
+  'core.v1.LocalObjectReference',
+  {
+    name: defaulted(string, ''),
+  },
+  { atomic: true },
+);
 
 export const csiVolumeSource = struct('core.v1.CSIVolumeSource', {
   driver: required(string),
@@ -154,4 +180,3 @@ export const volume = struct('core.v1.Volume', {
   ephemeral: ephemeralVolumeSource,
   image: imageVolumeSource,
 });
-

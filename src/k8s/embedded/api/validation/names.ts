@@ -84,7 +84,9 @@ export function validateAnnotations(annotations: Record<string, string> | undefi
   const entries = Object.entries(annotations ?? {});
   const size = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
   return [
-    ...entries.flatMap(([key]) => qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue(field, key, problem))),
+    ...entries.flatMap(([key]) =>
+      qualifiedNameProblems(key.toLowerCase()).map((problem) => invalidValue(field, key, problem)),
+    ),
     ...(size > maxAnnotations ? [tooLong(field, maxAnnotations)] : []),
   ];
 }

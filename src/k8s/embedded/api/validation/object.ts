@@ -18,7 +18,12 @@ export function validateCreate(definition: Definition, object: Draft): FieldErro
 }
 
 /** All that is wrong with a change. Writes to status can't break what they don't touch. */
-export function validateUpdate(definition: Definition, next: Draft, live: Draft, subresource: 'status' | 'scale' | undefined): FieldError[] {
+export function validateUpdate(
+  definition: Definition,
+  next: Draft,
+  live: Draft,
+  subresource: 'status' | 'scale' | undefined,
+): FieldError[] {
   const immutable = definition.validateUpdate && subresource !== 'status' ? definition.validateUpdate(next, live) : [];
   const content = subresource === 'status' && !definition.custom ? [] : validateContent(definition, next);
   return [...validateMetadata(definition, next), ...validateLifeCycle(next, live), ...content, ...immutable];
@@ -37,10 +42,12 @@ function validateMetadata(definition: Definition, { metadata }: Draft): FieldErr
   const errors: FieldError[] = [];
   if (metadata.generateName) {
     const stem = metadata.generateName.replace(/[-.]$/, 'a');
-    for (const problem of problems(stem)) errors.push(invalidValue('metadata.generateName', metadata.generateName, problem));
+    for (const problem of problems(stem))
+      errors.push(invalidValue('metadata.generateName', metadata.generateName, problem));
   }
   if (!metadata.name) errors.push(requiredValue('metadata.name', 'name or generateName is required'));
-  else for (const problem of problems(metadata.name)) errors.push(invalidValue('metadata.name', metadata.name, problem));
+  else
+    for (const problem of problems(metadata.name)) errors.push(invalidValue('metadata.name', metadata.name, problem));
   if (definition.namespaced && !metadata.namespace) errors.push(requiredValue('metadata.namespace'));
   return [
     ...errors,
@@ -79,7 +86,13 @@ function validateFinalizers(finalizers: readonly string[]): FieldError[] {
   const errors = finalizers.flatMap((finalizer, index) => [
     ...qualifiedNameProblems(finalizer).map((problem) => invalidValue('metadata.finalizers', finalizer, problem)),
     ...(!finalizer.includes('/') && !plainFinalizers.has(finalizer)
-      ? [invalidValue(`metadata.finalizers[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
+      ? [
+          invalidValue(
+            `metadata.finalizers[${index}]`,
+            finalizer,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ]
       : []),
     ...(finalizers.indexOf(finalizer) < index ? [duplicateValue(`metadata.finalizers[${index}]`, finalizer)] : []),
   ]);
@@ -98,7 +111,12 @@ function validateLifeCycle(next: Draft, live: Draft): FieldError[] {
   const added = (next.metadata.finalizers ?? []).filter((finalizer) => !before.includes(finalizer));
   if (added.length === 0) return [];
   const shown = `[]string{${added.map((each) => JSON.stringify(each)).join(', ')}}`;
-  return [forbiddenField('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers ${shown}`)];
+  return [
+    forbiddenField(
+      'metadata.finalizers',
+      `no new finalizers can be added if the object is being deleted, found new finalizers ${shown}`,
+    ),
+  ];
 }
 
 /** `field is immutable`, when it changed. */

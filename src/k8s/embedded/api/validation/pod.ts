@@ -20,7 +20,8 @@ export function validatePortNumberOrName(port: unknown, field: string): FieldErr
 function portNameProblems(name: string): string[] {
   const problems: string[] = [];
   if (name.length > 15) problems.push('must be no more than 15 characters');
-  if (!/^[-a-z0-9]+$/.test(name)) problems.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
+  if (!/^[-a-z0-9]+$/.test(name))
+    problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(name)) problems.push('must contain at least one letter (a-z)');
   if (name.includes('--')) problems.push('must not contain consecutive hyphens');
   if (name.startsWith('-') || name.endsWith('-')) problems.push('must not begin or end with a hyphen');
@@ -46,7 +47,8 @@ export function validatePodSpec(spec: PodSpec, field: string): FieldError[] {
       const at = `${field}.${key}[${index}]`;
       errors.push(...validateContainer(container, at));
       const position = key === 'containers' ? (spec.initContainers?.length ?? 0) + index : index;
-      if (container.name && names.indexOf(container.name) < position) errors.push(duplicateValue(`${at}.name`, container.name));
+      if (container.name && names.indexOf(container.name) < position)
+        errors.push(duplicateValue(`${at}.name`, container.name));
     }
   }
   const policies = ['Always', 'OnFailure', 'Never'];
@@ -54,9 +56,17 @@ export function validatePodSpec(spec: PodSpec, field: string): FieldError[] {
     errors.push(unsupportedValue(`${field}.restartPolicy`, spec.restartPolicy ?? '', policies));
   }
   if (spec.serviceAccountName) {
-    errors.push(...subdomainProblems(spec.serviceAccountName).map((problem) => invalidValue(`${field}.serviceAccountName`, spec.serviceAccountName, problem)));
+    errors.push(
+      ...subdomainProblems(spec.serviceAccountName).map((problem) =>
+        invalidValue(`${field}.serviceAccountName`, spec.serviceAccountName, problem),
+      ),
+    );
   }
-  return [...errors, ...validateMounts(spec, field), ...nonNegative(spec.terminationGracePeriodSeconds, `${field}.terminationGracePeriodSeconds`)];
+  return [
+    ...errors,
+    ...validateMounts(spec, field),
+    ...nonNegative(spec.terminationGracePeriodSeconds, `${field}.terminationGracePeriodSeconds`),
+  ];
 }
 
 function validateContainer(container: Container, field: string): FieldError[] {
@@ -64,7 +74,9 @@ function validateContainer(container: Container, field: string): FieldError[] {
   const pullPolicy = (container as { imagePullPolicy?: string }).imagePullPolicy ?? '';
   const policies = ['Always', 'IfNotPresent', 'Never'];
   return [
-    ...(name ? labelProblems(name).map((problem) => invalidValue(`${field}.name`, name, problem)) : [requiredValue(`${field}.name`)]),
+    ...(name
+      ? labelProblems(name).map((problem) => invalidValue(`${field}.name`, name, problem))
+      : [requiredValue(`${field}.name`)]),
     ...validateImage(image, `${field}.image`),
     ...(policies.includes(pullPolicy) ? [] : [unsupportedValue(`${field}.imagePullPolicy`, pullPolicy, policies)]),
     ...validatePorts(container, `${field}.ports`),
@@ -109,7 +121,13 @@ function validateEnv({ name, value, valueFrom }: EnvVar, field: string): FieldEr
   if (!valueFrom) return errors;
   const sources = Object.keys(valueFrom).length;
   if (sources === 0) {
-    errors.push(invalidValue(`${field}.valueFrom`, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'));
+    errors.push(
+      invalidValue(
+        `${field}.valueFrom`,
+        '',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
+      ),
+    );
   } else if (value) {
     errors.push(invalidValue(`${field}.valueFrom`, '', 'may not be specified when `value` is not empty'));
   } else if (sources > 1) {
@@ -132,8 +150,21 @@ function validateResources({ resources }: Container, field: string): FieldError[
 }
 
 const factors: Record<string, number> = {
-  n: 1e-9, u: 1e-6, m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18,
-  Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60,
+  n: 1e-9,
+  u: 1e-6,
+  m: 1e-3,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
 };
 
 function amount(quantity: string): number {
@@ -145,7 +176,8 @@ function validateProbe(probe: Probe | undefined, field: string, kind: string): F
   if (!probe) return [];
   const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'].filter((key) => key in probe);
   const errors: FieldError[] = handlers.length === 0 ? [requiredValue(field, 'must specify a handler type')] : [];
-  for (const extra of handlers.slice(1)) errors.push(forbiddenField(`${field}.${extra}`, 'may not specify more than 1 handler type'));
+  for (const extra of handlers.slice(1))
+    errors.push(forbiddenField(`${field}.${extra}`, 'may not specify more than 1 handler type'));
   if (probe.httpGet) {
     if (!probe.httpGet.path) errors.push(requiredValue(`${field}.httpGet.path`));
     errors.push(...validatePortNumberOrName(probe.httpGet.port, `${field}.httpGet.port`));
@@ -155,7 +187,13 @@ function validateProbe(probe: Probe | undefined, field: string, kind: string): F
   }
   if (probe.tcpSocket) errors.push(...validatePortNumberOrName(probe.tcpSocket.port, `${field}.tcpSocket.port`));
   if (probe.exec && (probe.exec.command ?? []).length === 0) errors.push(requiredValue(`${field}.exec.command`));
-  for (const key of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const) {
+  for (const key of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ] as const) {
     errors.push(...nonNegative(probe[key], `${field}.${key}`));
   }
   if (kind !== 'readinessProbe' && probe.successThreshold !== 1) {
@@ -180,7 +218,11 @@ function validateMounts(spec: PodSpec, field: string): FieldError[] {
         const at = `${field}.${key}[${index}].volumeMounts[${place}]`;
         if (!mount.name) errors.push(requiredValue(`${at}.name`));
         else if (!volumes.includes(mount.name)) {
-          errors.push({ reason: 'FieldValueNotFound', field: `${at}.name`, message: `Not found: ${JSON.stringify(mount.name)}` });
+          errors.push({
+            reason: 'FieldValueNotFound',
+            field: `${at}.name`,
+            message: `Not found: ${JSON.stringify(mount.name)}`,
+          });
         }
         if (!mount.mountPath) errors.push(requiredValue(`${at}.mountPath`));
       }

@@ -67,7 +67,9 @@ function checkMembers(value: { [key: string]: Json }, schema: Schema, path: stri
 
 function checkList(value: readonly Json[], schema: Schema, path: string): FieldError[] {
   const { minItems, maxItems } = schema.limits ?? {};
-  const errors = value.flatMap((item, index) => (schema.items ? checkTypes(item, schema.items, `${path}[${index}]`) : []));
+  const errors = value.flatMap((item, index) =>
+    schema.items ? checkTypes(item, schema.items, `${path}[${index}]`) : [],
+  );
   if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path, value.length, maxItems));
   if (minItems !== undefined && value.length < minItems) {
     errors.push(invalidValue(path, value.length, `${path} in body should have at least ${minItems} items`));
@@ -86,7 +88,9 @@ function duplicates(value: readonly Json[], schema: Schema, path: string): Field
   const keys = value.map(keyOf);
   return value.flatMap((item, index) => {
     if (keys.indexOf(keys[index] ?? '') === index) return [];
-    const shown = isObject(item) ? Object.fromEntries((schema.keys ?? []).map((key) => [key, item[key] ?? null])) : item;
+    const shown = isObject(item)
+      ? Object.fromEntries((schema.keys ?? []).map((key) => [key, item[key] ?? null]))
+      : item;
     return [duplicateValue(`${path}[${index}]`, shown)];
   });
 }

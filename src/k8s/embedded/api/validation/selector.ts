@@ -10,7 +10,12 @@ export function validateLabelSelector(selector: LabelSelector | undefined, field
     ...qualifiedNameProblems(key).map((problem) => invalidValue(`${field}.matchLabels`, key, problem)),
     ...labelValueProblems(value).map((problem) => invalidValue(`${field}.matchLabels`, value, problem)),
   ]);
-  return [...labels, ...(selector?.matchExpressions ?? []).flatMap((each, index) => validateRequirement(each, `${field}.matchExpressions[${index}]`))];
+  return [
+    ...labels,
+    ...(selector?.matchExpressions ?? []).flatMap((each, index) =>
+      validateRequirement(each, `${field}.matchExpressions[${index}]`),
+    ),
+  ];
 }
 
 function validateRequirement(
@@ -19,10 +24,13 @@ function validateRequirement(
 ): FieldError[] {
   const errors = qualifiedNameProblems(key).map((problem) => invalidValue(`${field}.key`, key, problem));
   if (operator === 'In' || operator === 'NotIn') {
-    if (values.length === 0) errors.push(requiredValue(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+    if (values.length === 0)
+      errors.push(requiredValue(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
   } else if (operator === 'Exists' || operator === 'DoesNotExist') {
     if (values.length > 0) {
-      errors.push(forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      errors.push(
+        forbiddenField(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+      );
     }
   } else {
     errors.push(invalidValue(`${field}.operator`, operator, 'not a valid selector operator'));
@@ -38,7 +46,8 @@ function validateRequirement(
 /** A workload must select the Pods that it makes. */
 export function validateWorkload(spec: { selector?: LabelSelector; template?: PodTemplate }): FieldError[] {
   const { selector, template } = spec;
-  const empty = !selector || Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
+  const empty =
+    !selector || Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
   const errors = validateLabelSelector(selector, 'spec.selector');
   if (empty) {
     errors.push(

@@ -1,0 +1,61 @@
+import type { Clock } from '../../../clock.ts';
+import type { Container, Pod } from '../../resources.ts';
+import { firstPort } from './container-launch.ts';
+import type { Tell } from './container-run.ts';
+import type { Instance } from './instance.ts';
+import type { ProbeResult } from './probe-actions.ts';
+import { type ListeningFault, listeningFault, socketsOf, systemListeners } from './sockets.ts';
+
+export interface ListeningWatchOptions {
+  pod: Pod;
+  container: Container;
+  address: string;
+  instance: Instance;
+  clock: Clock;
+  event: Tell;
+}
+
+/** Notices a program that listens on another address than it was given, or whose port somebody else has. */
+export interface ListeningWatch {
+  /** Passes a probe's success on, unless it was another program that answered. */
+  confirm(result: ProbeResult): ProbeResult;
+  stop(): void;
+}
+
+/** When to look, in ms after the start: a program needs a moment, and may come late. */
+const looks = [2000, 5000, 10_000, 20_000, 40_000, 80_000];
+
+export function startListeningWatch(options: ListeningWatchOptions): ListeningWatch {
+  const { pod, container, address, instance, clock, event } = options;
+  const port = container.ports?.length ? firstPort(pod, container) : undefined;
+  let next = 0;
+  let cancel = () => {};
+
+  function fault(): ListeningFault | undefined {
+    const pids = instance.pids();
+    if (port === undefined || pids.length === 0) return undefined;
+    return listeningFault({ host: address, port }, systemListeners(), socketsOf(pids));
+  }
+
+  function look(): void {
+    const found = fault();
+    if (found) event('Warning', found.reason, `Container ${container.name}: ${found.message}`);
+    schedule();
+  }
+
+  function schedule(): void {
+    const at = looks[next];
+    if (at === undefined || port === undefined) return;
+    next += 1;
+    cancel = clock.after(at - (looks[next - 2] ?? 0), look);
+  }
+
+  schedule();
+  return {
+    confirm(result) {
+      const found = fault();
+      return found?.reason === 'PortTaken' ? { ok: false, message: found.message } : result;
+    },
+    stop: () => cancel(),
+  };
+}

@@ -126,7 +126,8 @@ function jwksProblem(uri: string, embedded: boolean): SlipwayError[] {
 function issuerProblem(issuer: string): SlipwayError[] {
   const refuse = (message: string) => [invalid('auth.jwt.issuer', message, 'ISSUER_INVALID')];
   if (issuer === '') return refuse('Give the issuer: without it tokens of any issuer with these keys would pass.');
-  if (issuer.length > 253 || !visible.test(issuer)) return refuse('An issuer has at most 253 characters and no blanks.');
+  if (issuer.length > 253 || !visible.test(issuer))
+    return refuse('An issuer has at most 253 characters and no blanks.');
   if (issuer.includes(':') && !URL.canParse(issuer)) return refuse('An issuer with a colon must be a URI.');
   if (!issuer.includes(':') && issuer.includes('@') && !/^[^@]+@[^@]+\.[^@]+$/.test(issuer)) {
     return refuse('An issuer with an @ must be an e-mail address.');
@@ -137,7 +138,8 @@ function issuerProblem(issuer: string): SlipwayError[] {
 function audienceProblems(audiences: readonly string[]): SlipwayError[] {
   const refuse = (message: string) => [invalid('auth.jwt.audiences', message, 'AUDIENCE_INVALID')];
   if (audiences.length > 8) return refuse('A gateway takes at most 8 audiences.');
-  if (audiences.some((audience) => !visible.test(audience))) return refuse('An audience must not be empty or have blanks.');
+  if (audiences.some((audience) => !visible.test(audience)))
+    return refuse('An audience must not be empty or have blanks.');
   return new Set(audiences).size < audiences.length ? refuse('An audience is given twice.') : [];
 }
 
@@ -154,7 +156,9 @@ function claimProblems(claims: readonly { claim: string; header: string }[]): Sl
     if (!headerToken.test(header) || header.length > 256) {
       problems.push(invalid(`${field}.header`, `"${header}" is no header name.`, 'HEADER_INVALID'));
     } else if (reserved(header) || name === 'authorization') {
-      problems.push(invalid(`${field}.header`, `The header ${header} can't be set from a claim.`, 'HEADER_NOT_ALLOWED'));
+      problems.push(
+        invalid(`${field}.header`, `The header ${header} can't be set from a claim.`, 'HEADER_NOT_ALLOWED'),
+      );
     } else if (seen.has(name)) {
       problems.push(invalid(`${field}.header`, `The header ${header} is given twice.`, 'HEADER_INVALID'));
     }

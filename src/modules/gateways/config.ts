@@ -21,7 +21,9 @@ export const config = z.strictObject({
     .string()
     .refine((text) => parseParent(text) !== null, 'must be namespace/name or namespace/name/section')
     .optional()
-    .describe('The Gateway that serves when none is given: `namespace/name[/section]`. The embedded cluster has its own.'),
+    .describe(
+      'The Gateway that serves when none is given: `namespace/name[/section]`. The embedded cluster has its own.',
+    ),
   policy: z
     .string()
     .min(1)

@@ -108,8 +108,10 @@ function secretProblem(secret: Secret, kind: 'BASIC' | 'API_KEY'): Fault | null 
 /** Every entry of such a Secret becomes a client with its value as the key. */
 function keysFault(secret: Secret, data: Record<string, string>): Fault | null {
   const entries = Object.entries(data);
-  if (entries.length === 0) return { reason: 'SECRET_EMPTY', message: 'It has no entries: each is a client and its key.' };
-  if (entries.length > maxPrincipals) return { reason: 'SECRET_TOO_LARGE', message: `It has over ${maxPrincipals} clients.` };
+  if (entries.length === 0)
+    return { reason: 'SECRET_EMPTY', message: 'It has no entries: each is a client and its key.' };
+  if (entries.length > maxPrincipals)
+    return { reason: 'SECRET_TOO_LARGE', message: `It has over ${maxPrincipals} clients.` };
   if (secret.type !== undefined && secret.type !== 'Opaque') {
     return { reason: 'SECRET_WRONG_TYPE', message: `Its type is ${secret.type}; it must be Opaque.` };
   }
@@ -120,7 +122,10 @@ function keysFault(secret: Secret, data: Record<string, string>): Fault | null {
   const seen = new Set<string>();
   for (const [client, encoded] of entries) {
     const key = Buffer.from(encoded, 'base64').toString('utf8');
-    const malformed = (message: string): Fault => ({ reason: 'SECRET_MALFORMED', message: `Client "${client}": ${message}` });
+    const malformed = (message: string): Fault => ({
+      reason: 'SECRET_MALFORMED',
+      message: `Client "${client}": ${message}`,
+    });
     if (key === '') return malformed('its key is empty.');
     if (!/^[\x21-\x7e]+$/.test(key)) {
       return malformed('its key has a blank, a line end or a control character, and would never match.');

@@ -13,7 +13,8 @@ export function hostnameProblem(hostname: string, rules: HostnameRules, field = 
   const refuse = (message: string, reason = 'HOSTNAME_INVALID') => invalid(field, message, reason);
   const shown = JSON.stringify(hostname);
   if (hostname.length > 253) return refuse('A hostname has at most 253 characters.');
-  if (hostname.includes('*')) return refuse(`${shown} has a wildcard. Give one full name, such as shop.${rules.domain}.`);
+  if (hostname.includes('*'))
+    return refuse(`${shown} has a wildcard. Give one full name, such as shop.${rules.domain}.`);
   if (hostname.endsWith('.')) return refuse(`${shown} ends with a dot. Leave it out.`);
   if (!/^[\x21-\x7e]+$/.test(hostname)) {
     return refuse(`${shown} must be letters a to z, digits, hyphens and dots. Look-alike letters are refused.`);
@@ -27,7 +28,8 @@ export function hostnameProblem(hostname: string, rules: HostnameRules, field = 
         'no hyphen at either end. Leave scheme, port and path out.',
     );
   }
-  if (labels.length < 2) return refuse(`${shown} is no full domain name. Give one such as ${hostname}.${rules.domain}.`);
+  if (labels.length < 2)
+    return refuse(`${shown} is no full domain name. Give one such as ${hostname}.${rules.domain}.`);
   if (/^\d+$/.test(labels.at(-1) ?? '')) return refuse(`${shown} is an address. Give a domain name.`);
   return suffixProblem(hostname, rules, refuse);
 }
@@ -39,7 +41,10 @@ function suffixProblem(
 ): SlipwayError | null {
   const suffixes = [domain, ...allowedDomains];
   if (suffixes.includes(hostname)) {
-    return refuse(`"${hostname}" is the domain itself. Give a name under it, such as shop.${hostname}.`, 'HOSTNAME_APEX');
+    return refuse(
+      `"${hostname}" is the domain itself. Give a name under it, such as shop.${hostname}.`,
+      'HOSTNAME_APEX',
+    );
   }
   const under = suffixes.filter((suffix) => hostname.endsWith(`.${suffix}`));
   if (allowedDomains.length > 0 && under.length === 0) {
@@ -49,7 +54,10 @@ function suffixProblem(
   const longest = under.toSorted((a, b) => b.length - a.length)[0] ?? '';
   const own = longest ? hostname.slice(0, -longest.length - 1) : hostname;
   if (own.split('.').some((label) => label.startsWith('xn--'))) {
-    return refuse(`"${hostname}" has an internationalized part (xn--), which can imitate another name.`, 'HOSTNAME_INVALID');
+    return refuse(
+      `"${hostname}" has an internationalized part (xn--), which can imitate another name.`,
+      'HOSTNAME_INVALID',
+    );
   }
   return null;
 }

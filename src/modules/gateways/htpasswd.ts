@@ -73,6 +73,7 @@ function lineFault(line: string, username: string, seen: ReadonlySet<string>): F
     return { reason: 'SECRET_NOT_SHA', message };
   }
   if (shaHash.test(hash) && Buffer.from(hash.slice(5), 'base64').length === 20) return null;
-  const message = 'what follows {SHA} must be the base64 of 20 bytes (28 characters), not hex and with nothing after it.';
+  const message =
+    'what follows {SHA} must be the base64 of 20 bytes (28 characters), not hex and with nothing after it.';
   return { reason: 'SECRET_NOT_SHA', message };
 }

@@ -13,6 +13,9 @@ export const idempotencyAnnotation = 'slipway.dev/idempotency';
 /** The name that DigitalHub's own manager gives to a route's policy. */
 export const policyNameOf = (route: string): string => `${route}-sp`;
 
+/** The route that a policy of this name was made for. */
+export const routeNameOf = (policy: string): string => policy.replace(/-sp$/, '');
+
 /** Made by Slipway or by the platform's own manager. */
 export function ownedByPlatform(object: KubeObject): boolean {
   const labels = object.metadata.labels ?? {};

@@ -108,7 +108,9 @@ function policyFindings(input: PhaseInput, policy: SecurityPolicy): Finding[] {
       const message = `The Gateway ${parent} takes no notice of the policy ${names.policy}. Set the protection again.`;
       return [found('UNPROTECTED', message)];
     }
-    return entries.flatMap(({ conditions }) => ancestorFindings(conditions, policy, { ...names, parent, detail: null }));
+    return entries.flatMap(({ conditions }) =>
+      ancestorFindings(conditions, policy, { ...names, parent, detail: null }),
+    );
   });
 }
 

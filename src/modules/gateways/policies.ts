@@ -1,4 +1,10 @@
-import { gateways, type HTTPRoute, httpRoutes, type PolicyTargetRef, type SecurityPolicy } from '../../k8s/resources.ts';
+import {
+  gateways,
+  type HTTPRoute,
+  httpRoutes,
+  type PolicyTargetRef,
+  type SecurityPolicy,
+} from '../../k8s/resources.ts';
 import { authAnnotation, policyNameOf } from './names.ts';
 import { simpleRule } from './route.ts';
 import type { GatewayAuthKind, ParentName } from './service.ts';

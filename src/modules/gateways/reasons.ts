@@ -51,7 +51,8 @@ const policyReasons: Record<string, Sentence> = {
 
 const parentReasons: Record<string, Sentence> = {
   NotProgrammed: ({ parent }) => `The Gateway ${parent} is not in operation. Ask its operator.`,
-  ListenerNotProgrammed: ({ parent }) => `The listener of ${parent} is not in operation. Ask the operator of the Gateway.`,
+  ListenerNotProgrammed: ({ parent }) =>
+    `The listener of ${parent} is not in operation. Ask the operator of the Gateway.`,
 };
 
 const withDetail = (sentence: string, detail: string | null): string =>

@@ -102,7 +102,9 @@ export function buildRoute(
         {
           matches: [{ path: { type: 'PathPrefix', value: shape.pathPrefix } }],
           ...(shape.rewritePathPrefix !== null && { filters: [rewriteFilter(shape.rewritePathPrefix)] }),
-          backendRefs: [{ name: shape.backend.service, ...(shape.backend.port !== null && { port: shape.backend.port }) }],
+          backendRefs: [
+            { name: shape.backend.service, ...(shape.backend.port !== null && { port: shape.backend.port }) },
+          ],
         },
       ],
     },

@@ -12,8 +12,9 @@ import {
   securityPolicies,
 } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
-import { globalId } from '../../schema/ids.ts';
+import { parseGlobalId } from '../../schema/ids.ts';
 import type { Runs } from '../runs/service.ts';
+import { routeNameOf } from './names.ts';
 import { controllerOf, type ParentLookup } from './parents.ts';
 import { attachedTo, targetsOf } from './policies.ts';
 import { parentsOf, simpleRule } from './route.ts';
@@ -31,8 +32,13 @@ export interface StoreOptions {
   log: Log;
 }
 
+export interface Store extends Gateways {
+  readonly parents: ParentLookup;
+  stop(): void;
+}
+
 /** Keeps the view of every route current, and tells each change once. */
-export function createStore(options: StoreOptions): Gateways & { parents: ParentLookup; stop(): void } {
+export function createStore(options: StoreOptions): Store {
   const { cluster, runs, clock, log } = options;
   const routes = cluster.cache(httpRoutes);
   const policies = cluster.cache(securityPolicies);
@@ -111,9 +117,12 @@ export function createStore(options: StoreOptions): Gateways & { parents: Parent
   };
 
   const onPolicy = (policy: SecurityPolicy): void => {
-    const { namespace = '' } = policy.metadata;
-    refreshAll(routes.list(namespace));
-    for (const target of targetsOf(policy)) {
+    const { namespace, name } = policy.metadata;
+    const targets = targetsOf(policy);
+    const byName = targets.filter(({ kind }) => kind === httpRoutes.kind).map((target) => target.name);
+    // Also the route that this policy was made for, wherever it is attached now.
+    for (const route of new Set([...byName, routeNameOf(name)])) refresh(`${namespace}/${route}`);
+    for (const target of targets) {
       if (target.kind === gatewayResource.kind) refreshAll(routesOfParent(`${namespace}/${target.name}`));
     }
   };
@@ -124,7 +133,9 @@ export function createStore(options: StoreOptions): Gateways & { parents: Parent
       if (event.type === 'MODIFIED') onPolicy(event.previous);
       onPolicy(event.object);
     }),
-    gateways.subscribe(({ object: { metadata } }) => refreshAll(routesOfParent(`${metadata.namespace}/${metadata.name}`))),
+    gateways.subscribe(({ object: { metadata } }) =>
+      refreshAll(routesOfParent(`${metadata.namespace}/${metadata.name}`)),
+    ),
     classes.subscribe(() => refreshAll(routes.list())),
     cluster.cache(namespaces).subscribe(({ object }) => refreshAll(routes.list(object.metadata.name))),
     runs.subscribe(({ before, after }) => {
@@ -146,7 +157,7 @@ export function createStore(options: StoreOptions): Gateways & { parents: Parent
       [...routesOfBackend(`${namespace}/${service}`)]
         .map(({ metadata }) => views.get(`${metadata.namespace}/${metadata.name}`))
         .filter((found) => found !== undefined),
-    visible: (id, access, field = 'id') => visible(views.values(), id, access, field),
+    visible: (id, access, field = 'id') => visible(views, id, access, field),
     view,
     subscribe(listener) {
       listeners.add(listener);
@@ -170,7 +181,8 @@ export function createStore(options: StoreOptions): Gateways & { parents: Parent
 }
 
 /** Everything a client can see of a view. */
-const shown = ({ objects: _objects, changesAt: _changesAt, ...visible }: GatewayView): string => JSON.stringify(visible);
+const shown = ({ objects: _objects, changesAt: _changesAt, ...visible }: GatewayView): string =>
+  JSON.stringify(visible);
 
 function backendKeys(route: HTTPRoute): string[] {
   const { namespace = '' } = route.metadata;
@@ -195,14 +207,14 @@ function parentLookup(cluster: Cluster): ParentLookup {
 }
 
 async function visible(
-  views: Iterable<GatewayView>,
+  views: ReadonlyMap<string, GatewayView>,
   id: string,
   access: Access,
   field: string,
 ): Promise<GatewayView> {
   const scope = await access.scope('see');
-  for (const view of views) if (view.id === id && scope.includes(view)) return view;
+  const parsed = parseGlobalId(id);
+  const view = parsed?.typename === 'Gateway' ? views.get(parsed.local) : undefined;
+  if (view && scope.includes(view)) return view;
   throw new SlipwayError('NOT_FOUND', 'There is no such gateway, or you may not see it.', { field });
 }
-
-export const gatewayId = (namespace: string, name: string): string => globalId('Gateway', `${namespace}/${name}`);

@@ -92,7 +92,9 @@ const has = (policies: Iterable<SecurityPolicy>, name: string): boolean =>
 /** Stands for what was wanted of route and policies: uids and generations, which status writes don't move. */
 export function desiredVersion(route: HTTPRoute, attached: readonly SecurityPolicy[]): string | null {
   if (!route.metadata.uid) return null;
-  const parts = [route, ...attached].map(({ metadata: { uid, generation } }) => `${uid}.${generation ?? 0}`);
+  const parts = [route, ...attached.toSorted(byAge)].map(
+    ({ metadata: { uid, generation } }) => `${uid}.${generation ?? 0}`,
+  );
   const text = `${parts.join(' ')} ${askedFor(route)}`;
   return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }

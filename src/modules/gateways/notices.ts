@@ -1,0 +1,86 @@
+import type { GatewayListener, SecurityPolicy } from '../../k8s/resources.ts';
+import { encrypted, type ParentLookup, urlOf } from './parents.ts';
+import { inheritedPolicy } from './policies.ts';
+import type { RouteShape } from './route.ts';
+import type { GatewayAuth } from './service.ts';
+import type { BackendTarget, ParentTarget } from './targets.ts';
+
+/** Something that is allowed but may not be meant. */
+export interface GatewayNotice {
+  code: string;
+  message: string;
+  field: string | null;
+}
+
+export interface NoticeInput {
+  shape: RouteShape & { hostname: string };
+  auth: GatewayAuth;
+  parent: ParentTarget;
+  taking: readonly GatewayListener[];
+  backend: BackendTarget;
+  policiesIn(namespace: string): Iterable<SecurityPolicy>;
+  lookup: ParentLookup;
+}
+
+export function noticesOf(input: NoticeInput): GatewayNotice[] {
+  return [...authNotices(input), ...inheritanceNotices(input), ...pathNotices(input), ...backendNotices(input)];
+}
+
+const notice = (code: string, field: string | null, message: string): GatewayNotice => ({ code, message, field });
+
+function authNotices({ auth, shape, taking, parent, lookup }: NoticeInput): GatewayNotice[] {
+  const notices: GatewayNotice[] = [];
+  const plain = taking.find((listener) => !encrypted(listener));
+  if (auth.kind === 'NONE') {
+    notices.push(notice('NO_AUTH', 'auth.none', `Everybody who reaches ${shape.hostname} may call this service.`));
+  } else if (plain) {
+    const url = urlOf(parent.gateway, plain, shape, lookup) ?? shape.hostname;
+    const message = `Credentials travel unencrypted to ${url}: anybody on the way can read them.`;
+    notices.push(notice('CREDENTIALS_IN_CLEAR', 'parent', message));
+  }
+  if (auth.kind === 'BASIC') {
+    const message =
+      'The gateway takes only unsalted SHA-1 hashes: use long random passwords, as Slipway generates them.';
+    notices.push(notice('WEAK_HASH', 'auth.basic.secretName', message));
+  }
+  if (auth.kind === 'JWT' && auth.audiences.length === 0) {
+    const message = `Tokens that ${auth.issuer} made for any other service pass too. Give the audiences of this one.`;
+    notices.push(notice('AUDIENCES_UNCHECKED', 'auth.jwt.audiences', message));
+  }
+  return notices;
+}
+
+function inheritanceNotices({ auth, parent, taking, policiesIn }: NoticeInput): GatewayNotice[] {
+  const names = taking.map(({ name }) => name);
+  const inherited = inheritedPolicy(parent.ref, names, policiesIn(parent.ref.namespace));
+  if (!inherited) return [];
+  const { name } = inherited.metadata;
+  return [
+    auth.kind === 'NONE'
+      ? notice('POLICY_INHERITED', 'auth', `The policy ${name} of the Gateway still applies to this route.`)
+      : notice(
+          'POLICY_REPLACED',
+          'auth',
+          `The policy ${name} of the Gateway no longer applies to this route, as a whole.`,
+        ),
+  ];
+}
+
+function pathNotices({ shape }: NoticeInput): GatewayNotice[] {
+  const { pathPrefix, rewritePathPrefix } = shape;
+  if (rewritePathPrefix !== null) {
+    const message =
+      `The service gets ${pathPrefix}/x as ${rewritePathPrefix === '/' ? '' : rewritePathPrefix}/x. Links, redirects and ` +
+      'cookie paths in its answers are not rewritten, so a web interface may break.';
+    return [notice('ANSWERS_NOT_REWRITTEN', 'rewritePathPrefix', message)];
+  }
+  if (pathPrefix === '/') return [];
+  const message = `The service gets the path unchanged, with ${pathPrefix}. Give rewritePathPrefix "/" to strip it.`;
+  return [notice('PREFIX_NOT_STRIPPED', 'rewritePathPrefix', message)];
+}
+
+function backendNotices({ backend }: NoticeInput): GatewayNotice[] {
+  if (!backend.run || backend.run.status.replicas.ready > 0) return [];
+  const message = `The service has no ready replica: requests get 503 until it has. ${backend.run.status.message ?? ''}`;
+  return [notice('BACKEND_NOT_READY', 'backend.service', message.trim())];
+}

@@ -1,0 +1,124 @@
+import type { Clock } from '../../clock.ts';
+import type { SlipwayError } from '../../errors.ts';
+import { ApiError } from '../../k8s/api-error.ts';
+import type { Cluster } from '../../k8s/cluster.ts';
+import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import type { Log } from '../../log.ts';
+import { type Context, serviceRef } from '../../module.ts';
+import type { Runs } from '../runs/service.ts';
+import { type Claim, clashOf } from './clashes.ts';
+import type { GatewaysConfig } from './config.ts';
+import { type CreateGatewayInput, createGateway, type GatewayResult } from './create.ts';
+import { type DeleteGatewayInput, deleteGateway } from './delete.ts';
+import { rememberedKey } from './idempotency.ts';
+import { createLocks, type Locks } from './locks.ts';
+import { projectLabel } from './names.ts';
+import type { ParentLookup } from './parents.ts';
+import { simpleRule } from './route.ts';
+import type { GatewayView } from './service.ts';
+import type { BackendFor, Store } from './store.ts';
+import type { TargetSources } from './targets.ts';
+import { type UpdateGatewayInput, updateGateway } from './update.ts';
+
+/** What the mutations share. */
+export interface Operations extends TargetSources {
+  store: Store;
+  clock: Clock;
+  locks: Locks;
+  lookups: { policiesIn(namespace: string): Iterable<SecurityPolicy>; lookup: ParentLookup };
+  /** Routes that remember an idempotency key, by its hash. */
+  routesOfKey(key: string): Iterable<HTTPRoute>;
+  /** Refuses a place on a Gateway that somebody has, as far as the cache knows. */
+  refuseClash(context: Context, claim: Claim): Promise<void>;
+  /** After the write: refuses it when another server gave the same place away at the same time. */
+  refuseLostRace(context: Context, claim: Claim, route: HTTPRoute): Promise<void>;
+  /** The view as of these written objects, once queries show them too. */
+  settledView(route: HTTPRoute, policy: SecurityPolicy | null): Promise<GatewayView>;
+}
+
+/** The mutations of gateways. */
+export interface GatewayOperations {
+  create(context: Context, input: CreateGatewayInput): Promise<GatewayResult>;
+  update(context: Context, input: UpdateGatewayInput): Promise<GatewayResult>;
+  delete(context: Context, input: DeleteGatewayInput): Promise<Pick<GatewayResult, 'objects'>>;
+}
+export const GatewayOperations = serviceRef<GatewayOperations>('slipway.gateway-operations');
+
+interface Parts {
+  store: Store;
+  cluster: Cluster;
+  runs: Runs;
+  config: GatewaysConfig;
+  backendFor: BackendFor;
+  clock: Clock;
+  log: Log;
+}
+
+export function createOperations(parts: Parts): GatewayOperations {
+  const { store, cluster, runs, log } = parts;
+  const routes = cluster.cache(httpRoutes);
+  const policies = cluster.cache(securityPolicies);
+  const projectOf = (route: HTTPRoute): string | null => {
+    const backend = simpleRule(route)?.shape.backend;
+    const run = backend && runs.byService(backend.namespace, backend.service);
+    return run?.project ?? route.metadata.labels?.[projectLabel] ?? null;
+  };
+
+  async function clash(context: Context, claim: Claim, among: Iterable<HTTPRoute>): Promise<SlipwayError | null> {
+    return clashOf(claim, { routes: among, projectOf, scope: await context.access.scope('see') });
+  }
+
+  /** Straight from the server, with our own identity: routes of others count too. */
+  async function liveRoutes(): Promise<HTTPRoute[]> {
+    const places = cluster.watchedNamespaces ?? [undefined];
+    const lists = await Promise.all(
+      places.map((namespace) => cluster.client.list(httpRoutes, namespace === undefined ? {} : { namespace })),
+    );
+    return lists.flatMap(({ items }) => items);
+  }
+
+  const operations: Operations = {
+    ...parts,
+    parents: store.parents,
+    locks: createLocks(),
+    lookups: { policiesIn: (namespace) => policies.list(namespace), lookup: store.parents },
+    routesOfKey: routes.index('gateways.idempotency', (route) => {
+      const key = rememberedKey(route);
+      return key === null ? [] : [key];
+    }),
+    async refuseClash(context, claim) {
+      const error = await clash(context, claim, routes.list());
+      if (error) throw error;
+    },
+    async refuseLostRace(context, claim, route) {
+      let present: HTTPRoute[];
+      try {
+        present = await liveRoutes();
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        log.warn({ err: error }, 'could not check for a gateway of the same address on another server');
+        return;
+      }
+      // Of the same second both give way: the one that was written last always sees the other.
+      const made = route.metadata.creationTimestamp ?? '';
+      const older = present.filter(
+        ({ metadata }) => metadata.uid !== route.metadata.uid && (metadata.creationTimestamp ?? '') <= made,
+      );
+      const error = await clash(context, claim, older);
+      if (error) throw error;
+    },
+    async settledView(route, policy) {
+      await store.settled(policy ? [policy, route] : [route]);
+      const { namespace, name, uid } = route.metadata;
+      const cached = store.get(`${namespace}/${name}`);
+      const current = cached?.uid === uid && cached?.objects.route.metadata.generation === route.metadata.generation;
+      return cached && current ? cached : store.view(route, policy ? [policy] : []);
+    },
+  };
+
+  return {
+    create: (context, input) => createGateway(operations, context, input),
+    update: (context, input) => updateGateway(operations, context, input),
+    delete: (context, input) => deleteGateway(operations, context, input),
+  };
+}

@@ -1,0 +1,67 @@
+import type { Access } from '../../caller.ts';
+import { invalid, SlipwayError } from '../../errors.ts';
+import { ApiError, toSlipwayError } from '../../k8s/api-error.ts';
+import type { KubeClient } from '../../k8s/cluster.ts';
+import { type Secret, type SecurityPolicy, secrets } from '../../k8s/resources.ts';
+import { authAnnotation, managedByLabel } from './names.ts';
+import { authWord } from './policies.ts';
+import type { GatewayAuth } from './service.ts';
+import type { BackendTarget, ParentTarget } from './targets.ts';
+
+/** The policy object for a route; null for none. What the Gateway can't enforce is refused, never left out. */
+export function policyFor(
+  route: { name: string; namespace: string },
+  auth: GatewayAuth,
+  { ref, controller, policies }: ParentTarget,
+): SecurityPolicy | null {
+  if (auth.kind === 'NONE') return null;
+  if (!policies?.kinds.includes(auth.kind)) {
+    const who = controller ?? 'its GatewayClass, which has no controller';
+    const message =
+      `Slipway can't have the Gateway ${ref.namespace}/${ref.name} enforce this protection (${who}). ` +
+      'Choose another Gateway; nothing was opened.';
+    throw new SlipwayError('NOT_SUPPORTED', message, { field: 'auth', reason: 'AUTH_NOT_SUPPORTED' });
+  }
+  const policy = policies.policy(route, auth);
+  // A back end that makes nothing of a protection would leave the route open.
+  if (!policy) throw new Error(`The policy back end ${policies.name} made no policy for ${auth.kind}.`);
+  const { metadata } = policy;
+  return {
+    ...policy,
+    metadata: {
+      ...metadata,
+      labels: { ...metadata.labels, [managedByLabel]: 'slipway' },
+      annotations: { ...metadata.annotations, [authAnnotation]: authWord(auth.kind) },
+    },
+  };
+}
+
+/** Refuses a Secret that is missing, not readable by the caller, or would not work. */
+export async function checkSecret(
+  { access, kube }: { access: Access; kube: KubeClient },
+  auth: GatewayAuth,
+  { namespace, project }: Pick<BackendTarget, 'namespace' | 'project'>,
+  { policies }: ParentTarget,
+): Promise<void> {
+  if (auth.kind !== 'BASIC' && auth.kind !== 'API_KEY') return;
+  const field = auth.kind === 'BASIC' ? 'auth.basic.secretName' : 'auth.apiKey.secretName';
+  const { secretName } = auth;
+  if (!(await access.allows('secrets', { namespace, project }))) {
+    throw new SlipwayError('FORBIDDEN', `You may not use the Secrets of the namespace ${namespace}.`, { field });
+  }
+  const secret = await readSecret(kube, namespace, secretName, field);
+  const fault = policies?.secretProblem(secret, auth.kind);
+  if (fault) throw invalid(field, `The Secret ${secretName} can't serve. ${fault.message}`, fault.reason);
+}
+
+async function readSecret(kube: KubeClient, namespace: string, name: string, field: string): Promise<Secret> {
+  try {
+    return await kube.get(secrets, name, namespace);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) {
+      const message = `There is no Secret ${name} in the namespace ${namespace}. Create it first (createGatewaySecret).`;
+      throw invalid(field, message, 'SECRET_NOT_FOUND');
+    }
+    throw toSlipwayError(error, { name: `secret "${name}"`, field });
+  }
+}

@@ -1,0 +1,193 @@
+import { isDeepStrictEqual } from 'node:util';
+import { SlipwayError } from '../../errors.ts';
+import { ApiError, type ErrorSubject, toSlipwayError } from '../../k8s/api-error.ts';
+import type { JsonPatchOperation, KubeClient } from '../../k8s/cluster.ts';
+import {
+  type HTTPRoute,
+  httpRoutes,
+  type KubeObject,
+  type OwnerReference,
+  type Resource,
+  type SecurityPolicy,
+  securityPolicies,
+} from '../../k8s/resources.ts';
+import { managedByLabel, pendingAnnotation } from './names.ts';
+
+/** After this long a create without its route has died, and its name is free again. */
+const pendingMs = 60_000;
+
+export async function getOrNull<T extends KubeObject>(
+  kube: KubeClient,
+  resource: Resource<T>,
+  namespace: string,
+  name: string,
+): Promise<T | null> {
+  try {
+    return await kube.get(resource, name, namespace);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw toSlipwayError(error, subjectOf(resource, name));
+  }
+}
+
+export function subjectOf(resource: Resource, name: string): ErrorSubject {
+  const words: Record<string, string> = { HTTPRoute: 'gateway', SecurityPolicy: 'security policy', Secret: 'secret' };
+  return { name: `${words[resource.kind] ?? resource.kind} "${name}"` };
+}
+
+/** True when the server has refused for certain: nothing was written. */
+export function refused(error: unknown): boolean {
+  return error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408;
+}
+
+/** `a/b` as a part of a JSON pointer. */
+const pointer = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1');
+
+const annotationPath = (name: string): string => `/metadata/annotations/${pointer(name)}`;
+
+/** Sets one annotation, whether there are others or none. */
+export function annotate(object: KubeObject, name: string, value: string): JsonPatchOperation[] {
+  const { annotations } = object.metadata;
+  if (annotations?.[name] === value) return [];
+  if (!annotations) return [{ op: 'add', path: '/metadata/annotations', value: { [name]: value } }];
+  return [{ op: 'add', path: annotationPath(name), value }];
+}
+
+/**
+ * Patches what was read, and only that: a change by somebody else meanwhile is CONFLICT. Status writes also move
+ * resourceVersion, so while the desired state (uid and generation, labels and annotations) stands, it is tried again.
+ */
+export async function patchRead<T extends KubeObject>(
+  kube: KubeClient,
+  resource: Resource<T>,
+  read: T,
+  operations: readonly JsonPatchOperation[],
+  options: { dryRun?: boolean } = {},
+): Promise<T> {
+  const { name, namespace = '' } = read.metadata;
+  if (operations.length === 0) return read;
+  let base = read;
+  for (let attempt = 1; ; attempt++) {
+    const test: JsonPatchOperation = {
+      op: 'test',
+      path: '/metadata/resourceVersion',
+      value: base.metadata.resourceVersion,
+    };
+    try {
+      return await kube.patch(resource, name, namespace, [test, ...operations], options);
+    } catch (error) {
+      const moved = error instanceof ApiError && [400, 409, 422].includes(error.status);
+      const now = moved ? await getOrNull(kube, resource, namespace, name) : null;
+      if (!now || now.metadata.resourceVersion === base.metadata.resourceVersion) {
+        throw toSlipwayError(error, subjectOf(resource, name));
+      }
+      if (attempt === 5 || !sameDesire(read, now)) throw changed(resource, name);
+      base = now;
+    }
+  }
+}
+
+function sameDesire(a: KubeObject, b: KubeObject): boolean {
+  const desire = ({ metadata: { uid, generation, labels, annotations } }: KubeObject) => ({
+    uid,
+    generation,
+    labels,
+    annotations,
+  });
+  return isDeepStrictEqual(desire(a), desire(b));
+}
+
+export function changed(resource: Resource, name: string): SlipwayError {
+  const what = resource.kind === httpRoutes.kind ? `gateway "${name}"` : `protection of the gateway (${name})`;
+  const message = `The ${what} was changed by somebody else meanwhile. Look again and repeat.`;
+  return new SlipwayError('CONFLICT', message, { reason: 'CHANGED' });
+}
+
+/** Deletes exactly the object that was read; an absent one is fine. */
+export async function deleteRead<T extends KubeObject>(
+  kube: KubeClient,
+  resource: Resource<T>,
+  read: T,
+  options: { dryRun?: boolean; strict?: boolean } = {},
+): Promise<void> {
+  const { name, namespace, uid, resourceVersion } = read.metadata;
+  const preconditions = {
+    ...(uid !== undefined && { uid }),
+    ...(options.strict && resourceVersion !== undefined && { resourceVersion }),
+  };
+  try {
+    await kube.delete(resource, name, namespace, {
+      preconditions,
+      propagationPolicy: 'Background',
+      ...(options.dryRun && { dryRun: true }),
+    });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return;
+    throw toSlipwayError(error, subjectOf(resource, name));
+  }
+}
+
+/** Without Envoy Gateway in the cluster its API answers 404, and then no route may be made. */
+export function policyError(error: unknown, name: string): SlipwayError {
+  if (error instanceof ApiError && error.status === 404) {
+    const message = 'This cluster has no SecurityPolicy (Envoy Gateway is not installed), so nothing can be protected.';
+    return new SlipwayError('NOT_SUPPORTED', message, { cause: error, field: 'auth', reason: 'AUTH_NOT_SUPPORTED' });
+  }
+  return toSlipwayError(error, subjectOf(securityPolicies, name));
+}
+
+const taken = (message: string, reason: string): SlipwayError =>
+  new SlipwayError('CONFLICT', message, { field: 'name', reason });
+
+/**
+ * What stands under the policy's name before a create: the leftover of one that died may be taken over, anything else
+ * is in the way.
+ */
+export function checkLeftover(existing: SecurityPolicy, sameAuth: boolean, now: number): void {
+  const { name, labels, annotations } = existing.metadata;
+  const since = annotations?.[pendingAnnotation];
+  if (labels?.[managedByLabel] !== 'slipway' || since === undefined) {
+    const message = `There is already a policy ${name}, and it would govern this gateway. Delete it, or choose another name.`;
+    throw taken(message, 'POLICY_EXISTS');
+  }
+  if (!sameAuth && now - Date.parse(since) < pendingMs) {
+    const message = 'A gateway of this name is just being created with other protection. Try again in a minute.';
+    throw taken(message, 'CREATE_IN_PROGRESS');
+  }
+}
+
+/** Puts a route's policy in place before the route: a new one, or what is left of a create that died. */
+export async function putPolicy(
+  kube: KubeClient,
+  policy: SecurityPolicy,
+  leftover: SecurityPolicy | null,
+  now: number,
+): Promise<SecurityPolicy> {
+  const annotations = { ...policy.metadata.annotations, [pendingAnnotation]: new Date(now).toISOString() };
+  if (leftover) {
+    return patchRead(kube, securityPolicies, leftover, [
+      { op: 'add', path: '/spec', value: policy.spec },
+      { op: 'add', path: '/metadata/annotations', value: annotations },
+    ]);
+  }
+  try {
+    return await kube.create(securityPolicies, { ...policy, metadata: { ...policy.metadata, annotations } });
+  } catch (error) {
+    throw policyError(error, policy.metadata.name);
+  }
+}
+
+/** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer. */
+export function linkPatch(policy: SecurityPolicy, route: HTTPRoute): JsonPatchOperation[] {
+  const owners = policy.metadata.ownerReferences ?? [];
+  const { uid = '', name } = route.metadata;
+  const operations: JsonPatchOperation[] = [];
+  if (!owners.some((owner) => owner.uid === uid)) {
+    const owner: OwnerReference = { apiVersion: route.apiVersion, kind: route.kind, name, uid };
+    operations.push({ op: 'add', path: '/metadata/ownerReferences', value: [...owners, owner] });
+  }
+  if (policy.metadata.annotations?.[pendingAnnotation] !== undefined) {
+    operations.push({ op: 'remove', path: annotationPath(pendingAnnotation) });
+  }
+  return operations;
+}

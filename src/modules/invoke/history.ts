@@ -35,7 +35,10 @@ export interface History {
   bodies(caller: string, ids: readonly string[]): Promise<Map<string, Bodies>>;
   /** Newest first. */
   page(caller: string, filter: InvocationFilter, args: PageArgs): Promise<Page<Entry>>;
-  delete(caller: string, which: { ids: readonly string[] } | { serviceRunId: string } | { before: number }): Promise<number>;
+  delete(
+    caller: string,
+    which: { ids: readonly string[] } | { serviceRunId: string } | { before: number },
+  ): Promise<number>;
   /** Takes the key, or tells who has it. Keys older than a day are free again. */
   claim(key: IdempotencyKey, claim: Claim): Promise<Claim | null>;
   claimed(key: IdempotencyKey): Promise<Claim | null>;
@@ -92,7 +95,12 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
     },
     async finish(entry) {
       const set = [...columns, 'request_body', 'response_body'].map((column) => `${column} = ?`).join(', ');
-      await database.run(`UPDATE invocations SET ${set} WHERE id = ?`, ...values(entry), ...bodyValues(entry), entry.id);
+      await database.run(
+        `UPDATE invocations SET ${set} WHERE id = ?`,
+        ...values(entry),
+        ...bodyValues(entry),
+        entry.id,
+      );
     },
     async get(caller, id) {
       const row = await one(`SELECT ${columns.join(', ')} FROM invocations WHERE ${where} AND id = ?`, caller, id);
@@ -198,7 +206,10 @@ async function readPage(
   const { first, last } = pageSize(args);
   const matching = filterCondition(caller, filter);
   const slice: Condition = { sql: matching.sql, params: [...matching.params] };
-  for (const [field, comparison] of [['after', '<'], ['before', '>']] as const) {
+  for (const [field, comparison] of [
+    ['after', '<'],
+    ['before', '>'],
+  ] as const) {
     const cursor = args[field];
     if (!cursor) continue;
     const [startedAt = null, id = null] = decodeCursor(cursor, 2, field);
@@ -213,7 +224,10 @@ async function readPage(
   );
   const entries = (first === null ? rows.toReversed() : rows).map(readEntry);
   const edges = entries.map((node) => ({ cursor: encodeCursor([node.startedAt, node.id]), node }));
-  const [total] = await database.all(`SELECT COUNT(*) AS total FROM invocations WHERE ${matching.sql}`, ...matching.params);
+  const [total] = await database.all(
+    `SELECT COUNT(*) AS total FROM invocations WHERE ${matching.sql}`,
+    ...matching.params,
+  );
   return {
     edges,
     totalCount: Number(total?.total ?? 0),

@@ -27,7 +27,11 @@ export interface Invoker {
   /** Makes a call of the history again. */
   replay(input: ReplayInput, context: Context): Promise<Entry>;
   /** The answer as it comes. Rejects with a refusal before the first chunk. */
-  stream(input: CallInput, idempotencyKey: string | null, context: Context): Promise<AsyncIterableIterator<InvocationChunk>>;
+  stream(
+    input: CallInput,
+    idempotencyKey: string | null,
+    context: Context,
+  ): Promise<AsyncIterableIterator<InvocationChunk>>;
   /** null: no history is kept. */
   readonly history: History | null;
 }
@@ -48,8 +52,7 @@ export function createInvoker(parts: InvokerParts): Invoker {
 
   return {
     history,
-    invoke: (input, idempotencyKey, context) =>
-      perform(askedFor('invokeService', input, idempotencyKey), context),
+    invoke: (input, idempotencyKey, context) => perform(askedFor('invokeService', input, idempotencyKey), context),
     async replay(input, context) {
       const key = checkKey(input.idempotencyKey);
       const { idempotencyKey: _, ...rest } = input;
@@ -98,7 +101,11 @@ async function replayed(input: ReplayInput, history: History | null, context: Co
   const entry = await history?.get(context.caller.name, input.id);
   if (!entry) throw new SlipwayError('NOT_FOUND', 'There is no such invocation.', { field: 'id' });
   if (!entry.request.repeatable) {
-    throw invalid('id', 'This call was not recorded whole, so it cannot be made again. Call the service anew.', 'NOT_REPLAYABLE');
+    throw invalid(
+      'id',
+      'This call was not recorded whole, so it cannot be made again. Call the service anew.',
+      'NOT_REPLAYABLE',
+    );
   }
   const bodies = (await history?.bodies(entry.caller, [entry.id]))?.get(entry.id);
   throwInvalid(missingParts(entry, input));
@@ -110,8 +117,10 @@ function missingParts({ request }: Entry, input: ReplayInput): SlipwayError[] {
   const missing = request.headers
     .filter((header) => header.redacted && !given.has(header.name.toLowerCase()))
     .map(({ name }) => anew('headers', `the header "${name}", which the history redacted`));
-  if (input.path === null && hasRedactedQuery(request.url)) missing.push(anew('path', 'the path: the history redacted values of its query'));
-  if (input.body === null && request.bodyCut) missing.push(anew('body', 'the body, which was too long for the history'));
+  if (input.path === null && hasRedactedQuery(request.url))
+    missing.push(anew('path', 'the path: the history redacted values of its query'));
+  if (input.body === null && request.bodyCut)
+    missing.push(anew('body', 'the body, which was too long for the history'));
   return missing;
 }
 

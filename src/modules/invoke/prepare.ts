@@ -44,7 +44,11 @@ export function prepareCall(run: RunView, input: CallInput, config: InvokeConfig
   if (!target || body === undefined) throw new Error('A check failed without a problem.');
   const { address, port, authority, path } = target;
   const { method, headers } = input;
-  return { target, request: { address, port, authority, path, method, headers, body }, limits: callLimits(input, config) };
+  return {
+    target,
+    request: { address, port, authority, path, method, headers, body },
+    limits: callLimits(input, config),
+  };
 }
 
 function timeoutProblems({ timeoutMs }: CallInput, { maxTimeoutMs }: InvokeConfig): SlipwayError[] {

@@ -38,7 +38,8 @@ export function streamCall(
     async return() {
       left.abort();
       // A generator that never began skips its `finally`, and with it the record of the call.
-      if (!begun) await started.finish(failedEntry(started.entry, new CallFailure('CANCELLED', 'The caller went away.')));
+      if (!begun)
+        await started.finish(failedEntry(started.entry, new CallFailure('CANCELLED', 'The caller went away.')));
       return chunks.return(undefined);
     },
     [Symbol.asyncIterator]() {
@@ -65,7 +66,14 @@ async function* run(
 ): AsyncGenerator<InvocationChunk, undefined> {
   let open: OpenCall | null = null;
   let head: Response | null = null;
-  const received: Received = { outcome: 'CANCELLED', message: 'The caller went away.', text: '', cut: false, bytes: 0, lossy: false };
+  const received: Received = {
+    outcome: 'CANCELLED',
+    message: 'The caller went away.',
+    text: '',
+    cut: false,
+    bytes: 0,
+    lossy: false,
+  };
   const ended = () => {
     open?.close();
     const { outcome, message, text, bytes, lossy } = received;

@@ -66,7 +66,9 @@ export async function openDatabase(url: string, folder: string): Promise<Databas
  * repeatable (`IF NOT EXISTS`), because two replicas may start at once. Rejects when a newer server made the tables.
  */
 export async function migrate(database: Database, feature: string, versions: readonly string[]): Promise<void> {
-  await database.exec('CREATE TABLE IF NOT EXISTS schema_versions (feature TEXT PRIMARY KEY, version INTEGER NOT NULL)');
+  await database.exec(
+    'CREATE TABLE IF NOT EXISTS schema_versions (feature TEXT PRIMARY KEY, version INTEGER NOT NULL)',
+  );
   const [row] = await database.all('SELECT version FROM schema_versions WHERE feature = ?', feature);
   const present = Number(row?.version ?? 0);
   if (present > versions.length) {

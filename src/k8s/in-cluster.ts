@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { BootError } from '../boot-error.ts';
+import { fileToken } from './credentials.ts';
+import type { Endpoint } from './kubeconfig.ts';
+
+const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+export interface InClusterOptions {
+  /** The process's environment. */
+  environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the ServiceAccount's files are mounted. */
+  folder?: string;
+}
+
+/** The API server of the cluster that this process runs in, with the Pod's ServiceAccount. */
+export function readInCluster(options: InClusterOptions = {}): Endpoint {
+  const mount = options.folder ?? folder;
+  const host = options.environment?.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc';
+  const port = options.environment?.KUBERNETES_SERVICE_PORT ?? '443';
+  const token = join(mount, 'token');
+  read(token);
+  return {
+    url: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    tls: { ca: read(join(mount, 'ca.crt')) },
+    credentials: fileToken(token),
+    namespace: read(join(mount, 'namespace')).trim() || undefined,
+  };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new BootError([
+      {
+        module: 'server',
+        field: 'SLIPWAY_CLUSTER',
+        message: `This process does not run in a Pod with a ServiceAccount: ${path} can not be read.`,
+        remedy: 'Set SLIPWAY_CLUSTER to kubeconfig or embedded, or mount the token (automountServiceAccountToken).',
+      },
+    ]);
+  }
+}

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { EmbeddedInfo } from '../cluster.ts';
+import { pods, services } from '../resources.ts';
 import { startApi } from './api/index.ts';
 import type { EmbeddedApi } from './api/service.ts';
 import { startControllers } from './controllers/index.ts';
 import { lockDataFolder } from './data-folder-lock.ts';
 import { startGateway } from './gateway/index.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
-import { createAddressPool } from './runtime/addresses.ts';
+import { type AddressPool, createAddressPool } from './runtime/addresses.ts';
 import { startRuntime } from './runtime/index.ts';
 import { seedDemo } from './seed/demo.ts';
 import { ensureGateway, localGateway } from './seed/gateway.ts';
@@ -50,9 +51,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     }
   };
   try {
-    const api = await startApi({ dataDir, port: options.apiPort, clock, log });
-    stops.push(() => api.stop());
     const addresses = await createAddressPool();
+    const api = await startApi({
+      dataDir,
+      port: options.apiPort,
+      clock,
+      log,
+      allocateClusterIP: () => addresses.allocate(),
+      releaseClusterIP: (address) => addresses.release(address),
+    });
+    stops.push(() => api.stop());
+    reserveAddresses(api, addresses);
     const part = { api, clock, log, dataDir, addresses };
     for (const name of new Set(['default', namespace])) await ensureNamespace(api, name);
 
@@ -81,4 +90,10 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     await stop();
     throw error;
   }
+}
+
+/** What Services and Pods have from before is taken before anything new is handed out. */
+function reserveAddresses(api: EmbeddedApi, addresses: AddressPool): void {
+  for (const { spec } of api.list(services)) if (spec.clusterIP) addresses.reserve(spec.clusterIP);
+  for (const { status } of api.list(pods)) if (status?.podIP) addresses.reserve(status.podIP);
 }

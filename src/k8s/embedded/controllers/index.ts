@@ -16,7 +16,6 @@ import { selects, serviceNameLabel } from './endpoints.ts';
 import { createEventRecorder, startEventExpiry } from './events.ts';
 import { createReplicaSetController } from './replica-set-controller.ts';
 import type { EmbeddedPart, Running } from './service.ts';
-import { createServiceAddressController } from './service-address-controller.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 
 function keyOf({ metadata }: KubeObject): string {
@@ -76,8 +75,8 @@ function servicesOf(api: EmbeddedApi, known: Map<string, KubeObject>, event: Sto
     .map(keyOf);
 }
 
-/** Starts the control loops of the embedded cluster: Deployments, ReplicaSets, EndpointSlices, Service addresses. */
-export async function startControllers({ api, clock, log, addresses }: EmbeddedPart): Promise<Running> {
+/** Starts the control loops of the embedded cluster: Deployments, ReplicaSets, EndpointSlices. */
+export async function startControllers({ api, clock, log }: EmbeddedPart): Promise<Running> {
   const failed = logFailure(log, 'events');
   const deploymentEvents = createEventRecorder({ api, clock, failed }, 'deployment-controller');
   const replicaSetEvents = createEventRecorder({ api, clock, failed }, 'replicaset-controller');
@@ -86,13 +85,6 @@ export async function startControllers({ api, clock, log, addresses }: EmbeddedP
   const knownPods = new Map<string, KubeObject>();
 
   const running = [
-    run(
-      { ...part, events: replicaSetEvents },
-      (own) => createServiceAddressController(own, addresses),
-      (on) => {
-        on(services, self);
-      },
-    ),
     run({ ...part, events: deploymentEvents }, createDeploymentController, (on) => {
       on(deployments, self);
       on(replicaSets, ({ object }) => controllerKey(object, 'Deployment'));

@@ -5,6 +5,8 @@ export interface WorkQueue {
   add(key: string): void;
   /** Adds the key after `ms`, unless it is due earlier anyway. */
   addAfter(key: string, ms: number): void;
+  /** Resolves when no work is under way or due at once. */
+  idle(): Promise<void>;
   /** Takes no more work and resolves when the present work is done. */
   stop(): Promise<void>;
 }
@@ -67,6 +69,9 @@ export function createWorkQueue({ clock, work, failed }: WorkQueueOptions): Work
   return {
     add,
     addAfter,
+    async idle() {
+      while (active.size > 0) await Promise.all(active.values());
+    },
     async stop() {
       stopped = true;
       for (const timer of timers.values()) timer.cancel();

@@ -7,6 +7,7 @@ import type { LogFile } from './log-file.ts';
 import { lastText } from './log-reader.ts';
 import { runProbe } from './probe-actions.ts';
 import { startProbes } from './probe-set.ts';
+import { startMemoryWatch } from './memory-watch.ts';
 import type { ProbeKind } from './prober.ts';
 
 export type Tell = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -94,6 +95,7 @@ function probesOf(options: ContainerRunOptions, terminate: (graceMs: number) => 
 export function startRun(options: ContainerRunOptions): ContainerRun {
   const { spec, instance, log, clock } = options;
   let cancelKill = () => {};
+  let outOfMemory = false;
 
   function terminate(graceMs: number): void {
     probes.stop();
@@ -103,9 +105,14 @@ export function startRun(options: ContainerRunOptions): ContainerRun {
     cancelKill = clock.after(graceMs, () => instance.kill());
   }
 
+  function killed(exit: Exit): Exit {
+    return outOfMemory ? { code: 137, reason: 'OOMKilled' } : exit;
+  }
+
   async function end(): Promise<Ended> {
-    const exit = await instance.ended;
+    const exit = killed(await instance.ended);
     probes.stop();
+    unwatchMemory();
     cancelKill();
     log.end();
     const message = exit.message ?? lastWords(spec, exit, log);
@@ -114,6 +121,10 @@ export function startRun(options: ContainerRunOptions): ContainerRun {
   }
 
   const probes = probesOf(options, terminate);
+  const unwatchMemory = startMemoryWatch({ container: spec, instance, clock }, () => {
+    outOfMemory = true;
+    terminate(0);
+  });
   return {
     id: instance.id,
     startedAt: instance.startedAt,

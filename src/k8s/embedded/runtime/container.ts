@@ -62,7 +62,8 @@ export function createContainer(
   let restarts = before.status?.restartCount ?? 0;
   let last: ContainerState | undefined = before.status?.lastState;
   let ended: Ended | undefined;
-  let stopping = false;
+  /** Set once the container is to end. */
+  let stopGraceMs: number | undefined;
   let fresh = true;
   let starting: Promise<unknown> = Promise.resolve();
   let over: Promise<unknown> = Promise.resolve();
@@ -77,7 +78,7 @@ export function createContainer(
 
   function watchOver(run: ContainerRun): void {
     phase = { running: run };
-    if (stopping) run.terminate(0);
+    if (stopGraceMs !== undefined) run.terminate(stopGraceMs);
     over = run.ended.then(end);
   }
 
@@ -172,8 +173,8 @@ export function createContainer(
   }
 
   async function advance(pod: Pod, address: string): Promise<number | undefined> {
-    if (stopping) return undefined;
     if (fresh) resume(pod, address);
+    if (stopGraceMs !== undefined) return undefined;
     if ('running' in phase || (ended && isFinal(ended))) return undefined;
     if (imageKind(spec.image, part.images) === 'none') {
       const { reason, message, checkAt } = pull.attempt(Object.keys(part.images));
@@ -203,11 +204,11 @@ export function createContainer(
       return 'running' in phase;
     },
     get finished() {
-      return ended && 'ended' in phase && (stopping || isFinal(ended)) ? ended.exit.code : undefined;
+      return ended && 'ended' in phase && (stopGraceMs !== undefined || isFinal(ended)) ? ended.exit.code : undefined;
     },
     status: () => containerStatus(spec, phase, restarts, last),
     stop(graceMs) {
-      stopping = true;
+      stopGraceMs = graceMs;
       if (!('running' in phase)) return;
       event('Normal', 'Killing', `Stopping container ${spec.name}`);
       phase.running.terminate(graceMs);

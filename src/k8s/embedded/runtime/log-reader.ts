@@ -86,17 +86,14 @@ function createLineFilter(
 }
 
 async function changed(live: LogFile, signal: AbortSignal | undefined, seen: () => boolean): Promise<void> {
-  let stop = () => {};
-  await new Promise<void>((resolve) => {
-    const off = live.onChange(resolve);
-    signal?.addEventListener('abort', () => resolve(), { once: true });
-    stop = () => {
-      off();
-      signal?.removeEventListener('abort', () => resolve());
-    };
-    if (seen() || signal?.aborted) resolve();
-  });
-  stop();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const wake = () => resolve();
+  const off = live.onChange(wake);
+  signal?.addEventListener('abort', wake, { once: true });
+  if (seen() || signal?.aborted) wake();
+  await promise;
+  off();
+  signal?.removeEventListener('abort', wake);
 }
 
 /** Reads a log: its rotated part, what is there, and with `follow` what `live` still gets. */

@@ -47,3 +47,22 @@ export async function mayListen(host: string, port: number): Promise<boolean> {
     return (error as NodeJS.ErrnoException).code !== 'EACCES';
   }
 }
+
+/** Where nothing says on which address: the one that every system has. */
+const loopback = '127.0.0.1';
+
+/**
+ * For ports that can't be had as they are declared, free ones to listen on instead: all of them where the system has no
+ * loopback aliases, else those that this user may not listen on.
+ */
+export async function freePorts(
+  declared: readonly number[],
+  { aliases }: { aliases: boolean },
+): Promise<Record<string, number>> {
+  const moved: Record<string, number> = {};
+  for (const port of new Set(declared)) {
+    if (aliases && (port >= 1024 || (await mayListen(loopback, port)))) continue;
+    moved[String(port)] = await probeListen(loopback, 0);
+  }
+  return moved;
+}

@@ -102,7 +102,7 @@ export async function readFileConfig(path: string | undefined): Promise<FileConf
   if (modules !== undefined && !(Array.isArray(modules) && modules.every((name) => typeof name === 'string'))) {
     throw fail('must be a list of module names.', 'For example `modules: [auth, runs, health]`.', 'modules');
   }
-  return { modules: (modules as string[] | undefined) ?? null, values };
+  return { modules: modules ?? null, values };
 }
 
 /**

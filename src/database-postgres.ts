@@ -4,8 +4,6 @@ import type { Database, Row, SqlValue } from './database.ts';
 /** Two replicas that start at once must not create the same table at once: one of the two would fail. */
 const schemaLock = 'SELECT pg_advisory_xact_lock(7593214);';
 
-const int8 = 20;
-
 /** Opens a PostgreSQL database with a small pool. A lost connection is replaced by the next query. */
 export function openPostgres(url: string): Database {
   const pool = new pg.Pool({
@@ -18,7 +16,7 @@ export function openPostgres(url: string): Database {
     types: {
       // Counts and times in ms fit a number.
       getTypeParser: ((id: number, format?: 'text') =>
-        id === int8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
+        id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
     },
   });
   // An idle connection that the server ends is reported here; the pool has already dropped it.

@@ -63,7 +63,7 @@ export interface PolicyRule {
 
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-/** What a module's `start` gets. */
+/** What a module's `start` gets; its functions may be taken apart from it. */
 export interface Host<Config, Needs extends Refs, Uses extends Refs> {
   /** The module's own configuration, validated. */
   readonly config: Config;
@@ -77,13 +77,13 @@ export interface Host<Config, Needs extends Refs, Uses extends Refs> {
   /** Aborted when the server stops. */
   readonly signal: AbortSignal;
   /** Serves `path` and all below it over HTTP, behind the same Host and Origin checks as GraphQL. */
-  route(path: string, handler: RouteHandler): void;
+  readonly route: (path: string, handler: RouteHandler) => void;
   /** Adds a graphql-yoga plug-in. */
-  plugin(plugin: Plugin): void;
+  readonly plugin: (plugin: Plugin) => void;
   /** Runs at stop, in reverse order of registration. */
-  onStop(stop: () => void | Promise<void>): void;
+  readonly onStop: (stop: () => void | Promise<void>) => void;
   /** `/readyz` names each check that gives a reason: null is ready, a sentence is why not. */
-  ready(check: () => string | null): void;
+  readonly ready: (check: () => string | null) => void;
 }
 
 /** What a resolver gets: one per operation. */
@@ -100,12 +100,12 @@ export interface Context {
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
   /** The service behind a ref: throws when no enabled module provides it; `[]` for a `many` ref without providers. */
-  use<R extends ServiceRef<unknown>>(ref: R): ServiceOf<R>;
+  readonly use: <R extends ServiceRef<unknown>>(ref: R) => ServiceOf<R>;
   /**
    * Ends the caller's connection: a WebSocket with this close code (architecture: 4403 right withdrawn, 4410 too slow),
    * an SSE response, which has no codes, by ending it.
    */
-  end(code: 4403 | 4410, reason: string): void;
+  readonly end: (code: 4403 | 4410, reason: string) => void;
   /** One value per request and `make` function: for DataLoaders. */
   perRequest<T>(make: (context: Context) => T): T;
 }

@@ -29,7 +29,7 @@ export interface PlannedModule {
 
 /** What the modules registered while they started. */
 export interface StartedModules {
-  use<R extends ServiceRef<unknown>>(ref: R): ServiceOf<R>;
+  readonly use: <R extends ServiceRef<unknown>>(ref: R) => ServiceOf<R>;
   /** The service, or undefined when no module provides it. */
   find<S>(ref: ServiceRef<S>): S | undefined;
   readonly routes: ReadonlyMap<string, RouteHandler>;
@@ -221,7 +221,7 @@ export async function startModules(plan: Plan, options: StartOptions): Promise<S
   };
   const hostFor = (module: AnyModule, config: unknown): Host<unknown, Refs, Refs> => ({
     config,
-    deps: depsOf(module) as Host<unknown, Refs, Refs>['deps'],
+    deps: depsOf(module),
     cluster: options.cluster,
     clock: options.clock,
     dataDir: options.dataDir,

@@ -95,6 +95,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       clock,
     });
     stops.push(() => server.stop());
+    await server.cluster.synced();
     return surface(server, embedded, dataDir, stop);
   } catch (error) {
     await stop();

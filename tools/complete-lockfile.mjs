@@ -23,4 +23,4 @@ for (const { dev, optionalDependencies = {} } of Object.values(lock.packages)) {
 }
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
-console.log(added.length === 0 ? 'Nothing is missing.' : `Added: ${added.join(', ')}`);
+process.stdout.write(added.length === 0 ? 'Nothing is missing.\n' : `Added: ${added.join(', ')}\n`);

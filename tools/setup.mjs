@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'node_modules', '.slipway-lockfile');
@@ -15,12 +15,12 @@ const hash = createHash('sha256')
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== hash) {
   const server = runningServer();
   if (server !== null) {
-    console.error(
-      `The dependencies have changed, but a server (pid ${server}) is running from this folder. Stop it first.`,
+    process.stderr.write(
+      `The dependencies have changed, but a server (pid ${server}) is running from this folder. Stop it first.\n`,
     );
     process.exit(1);
   }
-  console.error('Installing dependencies (only when they have changed) …');
+  process.stderr.write('Installing dependencies (only when they have changed) …\n');
   const npm = process.env.npm_execpath;
   const [command, ...first] = npm ? [process.execPath, npm] : ['npm'];
   const { status } = spawnSync(command, [...first, 'ci', '--loglevel=error', '--no-audit', '--no-fund'], {
@@ -34,12 +34,17 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== hash) {
 /** Replacing node_modules under a running server would break its lazy imports. */
 function runningServer() {
   try {
-    const { pid } = JSON.parse(
-      readFileSync(join(root, process.env.SLIPWAY_DATA_DIR ?? '.slipway', 'server.lock'), 'utf8'),
-    );
+    const dataDir = resolve(root, process.env.SLIPWAY_DATA_DIR ?? '.slipway');
+    const pid = Number(readFileSync(join(dataDir, 'server.pid'), 'utf8'));
     process.kill(pid, 0);
-    return pid;
+    return isNode(pid) ? pid : null;
   } catch {
-    return null; // no lock, or its process is gone
+    return null; // no server has been here, or its process is gone
   }
+}
+
+/** After a crash the pid may be another program's by now. */
+function isNode(pid) {
+  const command = `/proc/${pid}/cmdline`;
+  return !existsSync('/proc/self') || readFileSync(command, 'utf8').includes('src/main.ts');
 }

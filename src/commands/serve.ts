@@ -34,6 +34,7 @@ export async function serve(
       ...(settings.SLIPWAY_KUBE_CONTEXT !== undefined && { context: settings.SLIPWAY_KUBE_CONTEXT }),
       ...(embedded && { embedded }),
       ...(environment.KUBECONFIG && { kubeconfig: environment.KUBECONFIG }),
+      environment,
       clock: systemClock,
       log,
     });
@@ -87,7 +88,10 @@ function startEmbeddedCluster(settings: Settings, dataDir: string, log: Log): Pr
   });
 }
 
-/** Writes `endpoints.json`, then logs the one line that says the server is ready and where. */
+/**
+ * Writes `endpoints.json`, and once the cluster is listed logs the one line that says the server is ready and where. A
+ * cluster that can't be reached yet is no reason not to start: `/readyz` tells, and the line comes later.
+ */
 async function announce(
   server: RunningServer,
   embedded: EmbeddedCluster | null,
@@ -103,5 +107,6 @@ async function announce(
   };
   await writeFile(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, null, 2)}\n`);
   const { graphql, console, kubernetes, gateway } = endpoints;
-  log.info({ graphql, console, kubernetes, gateway, ...(embedded && { graphiql: `${server.url}/graphiql` }) }, 'ready');
+  const addresses = { graphql, console, kubernetes, gateway, ...(embedded && { graphiql: `${server.url}/graphiql` }) };
+  void server.cluster.synced().then(() => log.info(addresses, 'ready'));
 }

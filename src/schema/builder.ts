@@ -58,6 +58,7 @@ export function createBuilder() {
         if (!parsed) throw new SlipwayError('INVALID', 'An id is not one that this API gave out.', { field: 'id' });
         return { typename: parsed.typename, id: parsed.local };
       },
+      idFieldOptions: { description: 'Global id: unique among all types, and what `node` takes.' },
       nodeTypeOptions: { description: 'An object with a global id.' },
       pageInfoTypeOptions: { description: 'Where a page of a list ends.' },
       nodeQueryOptions: { description: 'The object behind a global id; null when it is absent or not visible.' },

@@ -8,7 +8,7 @@ declare module './object-types.ts' {
       name: string | null;
       port: number;
       protocol: string;
-      targetPort: string | null;
+      targetPort: string;
       nodePort: number | null;
     };
     Label: { key: string; value: string };
@@ -58,7 +58,6 @@ export function addCommonTypes(builder: Builder): void {
       port: t.exposeInt('port', { description: 'The port of the Service.' }),
       protocol: t.exposeString('protocol', { description: 'TCP, UDP or SCTP.' }),
       targetPort: t.exposeString('targetPort', {
-        nullable: true,
         description: 'The port of the Pods: number or name.',
       }),
       nodePort: t.exposeInt('nodePort', {

@@ -5,11 +5,7 @@ import type { Builder } from './builder.ts';
  * Declares `<Node>Connection` and `<Node>Edge` with edges, nodes, pageInfo and totalCount, as in the contract. The
  * value behind a connection is a Page; add further fields with `builder.objectField('<Node>Connection', …)`.
  */
-export function addConnection<Name extends string & keyof ObjectTypes>(
-  builder: Builder,
-  node: Name,
-  plural: string,
-): void {
+export function addConnection(builder: Builder, node: keyof ObjectTypes, plural: string): void {
   const [edgeName, connectionName] = [`${node}Edge`, `${node}Connection`];
   // The names are computed, which the string-keyed type map can't follow: the one place where refs are untyped.
   const edge = builder.objectRef<{ cursor: string; node: never }>(edgeName);

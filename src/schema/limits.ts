@@ -50,9 +50,9 @@ function countRule(context: ValidationContext): ASTVisitor {
         context.reportError(exceeded('more fragments', limits.fragments, 'FRAGMENTS'));
     },
     OperationDefinition(node) {
-      const document = context.getDocument();
-      const count = rootFields(node.selectionSet, document, new Set());
-      if (count > limits.rootFields)
+      const keys = new Set<string>();
+      collectRootFields(node.selectionSet, context.getDocument(), keys, new Set());
+      if (keys.size > limits.rootFields)
         context.reportError(exceeded('more root fields', limits.rootFields, 'ROOT_FIELDS'));
     },
   };
@@ -65,19 +65,23 @@ function fragmentNamed(document: DocumentNode, name: string): FragmentDefinition
   );
 }
 
-/** Counts through fragments; each fragment once on a path, so cycles end. */
-function rootFields(set: SelectionSetNode, document: DocumentNode, seen: ReadonlySet<string>): number {
-  let count = 0;
+/** The response keys of an operation's root, through fragments: the same field twice is run once. */
+function collectRootFields(
+  set: SelectionSetNode,
+  document: DocumentNode,
+  keys: Set<string>,
+  visited: Set<string>,
+): void {
   for (const selection of set.selections) {
-    if (count > limits.rootFields) return count;
-    if (selection.kind === Kind.FIELD) count++;
-    else if (selection.kind === Kind.INLINE_FRAGMENT) count += rootFields(selection.selectionSet, document, seen);
-    else if (!seen.has(selection.name.value)) {
+    if (selection.kind === Kind.FIELD) keys.add((selection.alias ?? selection.name).value);
+    else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      collectRootFields(selection.selectionSet, document, keys, visited);
+    } else if (!visited.has(selection.name.value)) {
+      visited.add(selection.name.value);
       const fragment = fragmentNamed(document, selection.name.value);
-      if (fragment) count += rootFields(fragment.selectionSet, document, new Set([...seen, selection.name.value]));
+      if (fragment) collectRootFields(fragment.selectionSet, document, keys, visited);
     }
   }
-  return count;
 }
 
 function depthRule(context: ValidationContext): ASTVisitor {

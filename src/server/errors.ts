@@ -70,6 +70,23 @@ function options(error: GraphQLError) {
   };
 }
 
+/** What is wrong with the document itself never passes the masking: it gets its code here. */
+export function useValidationCode(): Plugin {
+  return {
+    onValidate:
+      () =>
+      ({ valid, result, setResult }) => {
+        if (valid) return;
+        const errors = result as readonly GraphQLError[];
+        setResult(errors.map((error) => (isCode(error.extensions.code) ? error : withCode(error, 'INVALID'))));
+      },
+  };
+}
+
+function withCode(error: GraphQLError, code: ErrorCode): GraphQLError {
+  return new GraphQLError(error.message, { ...options(error), extensions: { ...error.extensions, code } });
+}
+
 /** Presents one error and logs what it hides. */
 export function presentError(thrown: unknown, log: Log, requestId: string): GraphQLError {
   const { error, hidden } = present(thrown, requestId);

@@ -88,7 +88,7 @@ export function serveWebSocket(
             rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe },
           };
           const errors = enveloped.validate(args.schema, args.document);
-          return errors.length > 0 ? errors.map(coded) : (args as unknown as ExecutionArgs);
+          return errors.length > 0 ? errors.map(coded) : args;
         } catch (error) {
           return [coded(error)];
         }
@@ -108,8 +108,8 @@ export function serveWebSocket(
 }
 
 interface Enveloped {
-  execute(args: ExecutionArgs): ReturnType<typeof import('graphql').execute>;
-  subscribe(args: ExecutionArgs): ReturnType<typeof import('graphql').subscribe>;
+  readonly execute: (args: ExecutionArgs) => ReturnType<typeof import('graphql').execute>;
+  readonly subscribe: (args: ExecutionArgs) => ReturnType<typeof import('graphql').subscribe>;
 }
 interface EnvelopedTools {
   schema: ExecutionArgs['schema'];

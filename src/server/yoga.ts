@@ -5,7 +5,7 @@ import type { Caller } from '../caller.ts';
 import { type ContextSource, authenticate, createContext } from '../context.ts';
 import type { Context } from '../module.ts';
 import { limitRules, limits } from '../schema/limits.ts';
-import { presentError, useErrorPerField } from './errors.ts';
+import { presentError, useErrorPerField, useValidationCode } from './errors.ts';
 
 /** What the HTTP server and the WebSocket server hand to yoga besides the request. */
 export interface ServerContext {
@@ -59,7 +59,13 @@ export function createGraphQL(schema: GraphQLSchema, source: ContextSource) {
     maskedErrors: {
       maskError: (error) => presentError(error, source.log, crypto.randomUUID()),
     },
-    plugins: [useLimits(), useIntrospectionPolicy(), useErrorPerField(), ...source.modules.plugins],
+    plugins: [
+      useLimits(),
+      useIntrospectionPolicy(),
+      useValidationCode(),
+      useErrorPerField(),
+      ...source.modules.plugins,
+    ],
     context: async ({ req, res, request, socket }) => {
       if (socket) return createContext(source, { headers: new Headers(), ...socket });
       const caller = await authenticate(source, request.headers);

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type SlipwayError } from '../../src/errors.ts';
-import { type SortKey, paginate } from '../../src/schema/paging.ts';
+import { type Page, type SortKey, paginate } from '../../src/schema/paging.ts';
 
 const item = fc.record({ name: fc.constantFrom('a', 'b', 'c'), id: fc.uuid() });
 const items = fc.uniqueArray(item, { selector: (one) => one.id, maxLength: 40 });
-const key = (one: { name: string; id: string }): SortKey => [one.name, one.id];
+interface Item {
+  name: string;
+  id: string;
+}
+const key = (one: Item): SortKey => [one.name, one.id];
 
 function refusal(run: () => unknown): Pick<SlipwayError, 'code' | 'field'> {
   try {
@@ -24,14 +28,14 @@ describe('paging', () => {
         const whole = paginate(all, { first: 200 }, key, descending).edges.map((edge) => edge.node.id);
         const forward: string[] = [];
         for (let after: string | null = null; ; ) {
-          const page = paginate(all, { first: size, after }, key, descending);
+          const page: Page<Item> = paginate(all, { first: size, after }, key, descending);
           forward.push(...page.edges.map((edge) => edge.node.id));
           after = page.pageInfo.endCursor;
           if (!page.pageInfo.hasNextPage) break;
         }
         const backward: string[] = [];
         for (let before: string | null = null; ; ) {
-          const page = paginate(all, { last: size, before }, key, descending);
+          const page: Page<Item> = paginate(all, { last: size, before }, key, descending);
           backward.unshift(...page.edges.map((edge) => edge.node.id));
           before = page.pageInfo.startCursor;
           if (!page.pageInfo.hasPreviousPage) break;

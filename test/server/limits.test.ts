@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auth } from '../../src/modules/auth/index.ts';
+import { invoke } from '../../src/modules/invoke/index.ts';
+import { runs } from '../../src/modules/runs/index.ts';
 import { limits } from '../../src/schema/limits.ts';
 import { type TestServer, startTestServer } from '../../src/testing.ts';
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ modules: [auth] });
+  server = await startTestServer({ modules: [auth, runs, invoke] });
 });
 afterAll(() => server.stop());
 
@@ -29,7 +31,12 @@ const documents: [name: string, limit: number, reason: string, make: (n: number)
     'FRAGMENTS',
     (n) => `{ viewer { ${times(n, (i) => `...f${i}`)} } } ${times(n, (i) => `fragment f${i} on Viewer { name }`)}`,
   ],
-  ['tokens', limits.tokens, 'TOKENS', (n) => `{ viewer { ${times(n - 5, () => 'name')} } }`],
+  [
+    'tokens',
+    limits.tokens,
+    'TOKENS',
+    (n) => `{ serviceRuns(filter: { namespace: [${times(n - 16, () => '"a"')}] }) { totalCount } }`,
+  ],
 ];
 
 describe('limits of a document', () => {
@@ -38,12 +45,18 @@ describe('limits of a document', () => {
     expect(await codes(make(limit + 1))).toEqual([['LIMIT_EXCEEDED', reason]]);
   });
 
-  test('depth counts through fragments, and a fan-out of fragments stays cheap', async () => {
-    const nested = (n: number) => `{ ${'__schema { types { '.repeat(0)}viewer { ${times(n, (i) => `...d${i}`)} } }`;
-    expect(await codes(nested(0).replace('{  }', '{ name }'))).toEqual([]);
-    const fan = times(18, (i) => `fragment f${i} on Query { ...f${i + 1} ...f${i + 1} }`);
-    const document = `{ ...f0 } ${fan} fragment f18 on Query { viewer { name } }`;
-    expect(await codes(document)).toEqual([]);
+  test('depth: 10 is fine, one more is LIMIT_EXCEEDED, also through fragments', async () => {
+    const nested = (leaf: string) =>
+      `{ serviceRuns(first: 1) { nodes { invocations(first: 1) { nodes { serviceRun { ...run } } } } } }
+       fragment run on ServiceRun { invocations(first: 1) { nodes { serviceRun { status { ${leaf} } } } } }`;
+    expect(await codes(nested('state'))).toEqual([]);
+    expect(await codes(nested('service { name }'))).toEqual([['LIMIT_EXCEEDED', 'DEPTH']]);
+  });
+
+  test('a fan-out of fragments is counted once for each, so it is refused at once', async () => {
+    const fan = times(19, (i) => `fragment f${i} on Viewer { ${times(14, () => `...f${i + 1}`)} }`);
+    const document = `{ viewer { ...f0 } } ${fan} fragment f19 on Viewer { name }`;
+    expect(await codes(document)).toEqual([['LIMIT_EXCEEDED', 'COST']]);
   });
 
   test('a selection of 20,000 levels is refused while it is parsed', async () => {

@@ -2,6 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pid } from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
+import { BootError } from '../../boot-error.ts';
 
 /**
  * Takes the data folder for this server alone; rejects while another one has it. The lock is the operating system's, on
@@ -18,13 +19,10 @@ export async function lockDataFolder(dataDir: string): Promise<() => Promise<voi
     database.close();
     if (!isBusy(cause)) throw cause;
     const owner = (await readFile(ownerFile, 'utf8').catch(() => '')).trim();
-    const who = owner === '' ? 'Another Slipway server' : `Another Slipway server (process ${owner})`;
-    throw new Error(
-      `${who} is running on the data folder ${dataDir}: stop it, or set SLIPWAY_DATA_DIR to another folder.`,
-      {
-        cause,
-      },
-    );
+    const who = owner === '' ? 'another Slipway server' : `another Slipway server (process ${owner})`;
+    const message = `${who} is running on the data folder ${dataDir}.`;
+    const remedy = 'Stop it, or set another folder.';
+    throw new BootError([{ module: 'server', field: 'SLIPWAY_DATA_DIR', message, remedy }]);
   }
   await writeFile(ownerFile, `${pid}\n`);
   return async () => {

@@ -43,7 +43,7 @@ export interface StartedCall {
   /** False once the run's target is another than the one that was checked. */
   confirm: () => boolean;
   /** Records how it ended and lets others begin. Never rejects; resolves with the entry as the caller sees it. */
-  finish(entry: Entry): Promise<Entry>;
+  readonly finish: (entry: Entry) => Promise<Entry>;
 }
 
 export type Begun = { started: StartedCall; first?: undefined } | { first: Entry; started?: undefined };

@@ -30,12 +30,20 @@ export function pinnedConnector(dial: Dial): buildConnector.connector {
       return;
     }
     used = true;
-    open(dial).then(
-      // undici uses a socket as a duplex stream and nothing more.
-      (socket) => callback(null, new AnswerStream(socket, dial.method) as unknown as Socket),
-      (error: Error) => callback(error, null),
-    );
+    void pass(dial, callback);
   };
+}
+
+async function pass(dial: Dial, callback: buildConnector.Callback): Promise<void> {
+  let socket: Socket;
+  try {
+    socket = await open(dial);
+  } catch (error) {
+    callback(error as Error, null);
+    return;
+  }
+  // undici uses a socket as a duplex stream and nothing more.
+  callback(null, new AnswerStream(socket, dial.method) as unknown as Socket);
 }
 
 async function open(dial: Dial): Promise<Socket> {

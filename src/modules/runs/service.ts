@@ -76,7 +76,7 @@ export interface ServicePort {
   name: string | null;
   port: number;
   protocol: string;
-  targetPort: string | null;
+  targetPort: string;
   nodePort: number | null;
 }
 

@@ -23,7 +23,7 @@ function fnv1a(text: string): number {
 
 /** A name suffix that depends on the text only. */
 export function hashSuffix(text: string): string {
-  return [...String(fnv1a(text))].map((digit) => alphabet[Number(digit)]).join('');
+  return String(fnv1a(text)).replace(/\d/g, (digit) => alphabet[Number(digit)] ?? '');
 }
 
 /** Value of the pod-template-hash label; `collisions` gives another one when a name was taken. */

@@ -53,7 +53,8 @@ function surplus(deployment: Deployment, old: readonly ReplicaSet[], complete: b
 
 function creation(deployment: Deployment, all: readonly ReplicaSet[]): NonNullable<DeploymentPlan['create']> {
   const { template } = deployment.spec;
-  const hash = templateHash(template, (deployment.status as DeploymentStatus | undefined)?.collisionCount ?? 0);
+  const status: DeploymentStatus | undefined = deployment.status;
+  const hash = templateHash(template, status?.collisionCount ?? 0);
   const name = `${deployment.metadata.name}-${hash}`;
   return { name, hash, replicas: newReplicaSetSize(deployment, all, 0) };
 }

@@ -37,7 +37,8 @@ function counts({ deployment, newest, replicaSets }: RolloutFacts): DeploymentSt
     replicaSets.reduce((value, replicaSet) => value + (replicaSet.status?.[field] ?? 0), 0);
   const availableReplicas = total('availableReplicas');
   const wanted = replicaSets.reduce((value, replicaSet) => value + sizeOf(replicaSet), 0);
-  const collisionCount = (deployment.status as DeploymentStatus | undefined)?.collisionCount;
+  const before: DeploymentStatus | undefined = deployment.status;
+  const collisionCount = before?.collisionCount;
   return {
     observedGeneration: deployment.metadata.generation ?? 0,
     replicas: total('replicas'),

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { BootError } from '../../../boot-error.ts';
 import type { Log } from '../../../log.ts';
 import type { Dispatch } from './dispatch.ts';
 import { answer, type Proxy } from './proxy.ts';
@@ -49,12 +50,16 @@ export function listen(server: Server, port: number): Promise<number> {
   });
 }
 
-function portError(port: number, cause: NodeJS.ErrnoException): Error {
-  const why = cause.code === 'EACCES' ? 'may not be used' : 'is taken by another program';
-  return new Error(
-    `Port ${port} for the gateway ${why}: set SLIPWAY_GATEWAY_PORT to another one, or to 0 for any free one.`,
-    { cause },
-  );
+function portError(port: number, { code }: NodeJS.ErrnoException): BootError {
+  const why = code === 'EACCES' ? 'may not be used' : 'is taken by another program';
+  return new BootError([
+    {
+      module: 'server',
+      field: 'SLIPWAY_GATEWAY_PORT',
+      message: `port ${port} for the gateway ${why}.`,
+      remedy: 'Stop that program, or set another port (0 picks a free one).',
+    },
+  ]);
 }
 
 /** Ends open connections too: a stream would hold the stop up for ever. */

@@ -26,7 +26,7 @@ export interface LogFile {
   /** Notices what has been written so far. */
   look(): void;
   /** When the byte at `offset` arrived, in ms since the epoch. */
-  timeAt(offset: number): number;
+  readonly timeAt: (offset: number) => number;
   /** Told whenever there is more to read, and when the file is ended or rotated. */
   onChange(listener: () => void): () => void;
   /** The container has ended: no more will come. */

@@ -121,7 +121,11 @@ function addRequest(builder: Builder): void {
         description: 'The method.',
         resolve: ({ request }) => request.method,
       }),
-      url: t.string({ description: 'The URL, with redacted query values.', resolve: ({ request }) => request.url }),
+      url: t.string({
+        nullable: true,
+        description: 'The URL, with redacted query values.',
+        resolve: ({ request }) => request.url,
+      }),
       headers: t.field({
         type: ['HttpHeader'],
         description: 'The headers the caller gave.',

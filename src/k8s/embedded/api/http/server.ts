@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BootError } from '../../../../boot-error.ts';
 import { createHttpGuard } from '../../../../http-guard.ts';
 import type { Log } from '../../../../log.ts';
 import { ApiError } from '../../../api-error.ts';
@@ -60,9 +61,11 @@ export async function serve(port: number, handle: Handler, log: Log): Promise<Ht
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE') return reject(error);
-      const message = `Port ${port} is taken, so the embedded Kubernetes API can not listen on it. Set SLIPWAY_EMBEDDED_API_PORT to another port, or to 0 for any free one.`;
-      reject(new Error(message, { cause: error }));
+      if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') return reject(error);
+      const why = error.code === 'EACCES' ? 'may not be used' : 'is taken by another program';
+      const message = `port ${port} for the embedded Kubernetes API ${why}.`;
+      const remedy = 'Stop that program, or set another port (0 picks a free one).';
+      reject(new BootError([{ module: 'server', field: 'SLIPWAY_EMBEDDED_API_PORT', message, remedy }]));
     });
     server.listen(port, '127.0.0.1', resolve);
   });

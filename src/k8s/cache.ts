@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { crowdOf, trim } from './admission.ts';
@@ -7,8 +8,11 @@ import { createSightings } from './sightings.ts';
 
 /** The side of a cache that reflectors write to. */
 export interface CacheWriter<T extends KubeObject> {
-  /** What a list gave for this namespace, or for all: what is not in it is gone. */
-  replace(objects: readonly T[], namespace?: string): void;
+  /**
+   * What a list gave for this namespace, or for all: what is not in it is gone. `compare`: the same resourceVersion does
+   * not mean the same object.
+   */
+  replace(objects: readonly T[], namespace?: string, options?: { compare: boolean }): void;
   /** A watch event. Changes that are none (the same resourceVersion) make no event. */
   put(object: T): void;
   remove(object: T): void;
@@ -52,13 +56,21 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     try {
       return call();
     } catch (error) {
-      log.error({ err: error, resource: resource.plural }, "a module's function for the cache failed");
+      complain(error);
       return otherwise;
     }
   }
 
+  function complain(error: unknown): void {
+    log.error({ err: error, resource: resource.plural }, "a module's function for the cache failed");
+  }
+
   function emit(event: CacheEvent<T>): void {
-    for (const listener of listeners) guarded(() => listener(event), undefined);
+    for (const listener of listeners) {
+      const answer: unknown = guarded(() => listener(event), undefined);
+      // An async function passes for one that returns nothing; its rejection would end the process.
+      if (answer instanceof Promise) answer.catch(complain);
+    }
   }
 
   function store(object: T, previous: T | undefined): void {
@@ -75,7 +87,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     emit({ type: 'DELETED', object });
   }
 
-  function put(raw: T): void {
+  function put(raw: T, compare = false): void {
     const object = trim(raw);
     sightings.saw(object);
     const held = objects.get(keyOf(object));
@@ -85,7 +97,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
       drop(held);
     }
     const previous = held && uidOf(held) === uidOf(object) ? held : undefined;
-    if (previous && sameVersion(previous, object)) return;
+    if (previous && sameVersion(previous, object) && !(compare && !isDeepStrictEqual(previous, object))) return;
     if (!guarded(() => wants(object), true)) {
       if (previous) drop(object);
       return;
@@ -115,9 +127,9 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
   }
 
   const writer: CacheWriter<T> = {
-    put,
+    put: (object) => put(object),
     remove,
-    replace(list, namespace) {
+    replace(list, namespace, { compare } = { compare: false }) {
       const present = new Set(list.map(uidOf));
       const scope = namespace === undefined ? objects.values() : byNamespace.get(namespace);
       for (const object of [...scope]) {
@@ -125,7 +137,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
         sightings.lost(object);
         drop(object);
       }
-      for (const object of list) put(object);
+      for (const object of list) put(object, compare);
     },
     count: (namespace) => (namespace === undefined ? objects.size : byNamespace.count(namespace)),
   };

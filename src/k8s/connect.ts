@@ -13,6 +13,7 @@ import { readInCluster } from './in-cluster.ts';
 import { type Endpoint, readKubeconfig } from './kubeconfig.ts';
 import { type Reflector, createReflector } from './reflector.ts';
 import { type KubeObject, type Resource, resourceName } from './resources.ts';
+import { readTls } from './tls.ts';
 import { type Identity, type Transport, createTransport } from './transport.ts';
 
 export interface ConnectOptions {
@@ -27,7 +28,10 @@ export interface ConnectOptions {
   kubeconfig?: string | undefined;
   /** EMBEDDED mode: the started cluster. */
   embedded?: (EmbeddedInfo & { readonly url: string }) | undefined;
-  /** IN_CLUSTER mode: has the API server's address; absent: its name in the cluster's DNS. */
+  /**
+   * The process's. In IN_CLUSTER mode it has the API server's address (absent: its name in the cluster's DNS), in
+   * KUBECONFIG mode it is what a program that gets credentials sees.
+   */
   environment?: Readonly<Record<string, string | undefined>> | undefined;
   clock: Clock;
   log: Log;
@@ -41,14 +45,14 @@ export async function connect(options: ConnectOptions): Promise<ClusterConnectio
   return { open: (watches) => Promise.resolve(openCluster(options, endpoint, watches)) };
 }
 
-function endpointOf({ mode, embedded, kubeconfig, context, environment }: ConnectOptions): Endpoint {
+function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }: ConnectOptions): Endpoint {
   switch (mode) {
     case 'KUBECONFIG':
-      return readKubeconfig(kubeconfig, context);
+      return readKubeconfig({ paths: kubeconfig, context, environment, clock });
     case 'IN_CLUSTER':
       return readInCluster({ ...(environment && { environment }) });
     case 'EMBEDDED': {
-      if (embedded) return { url: embedded.url, tls: {}, credentials: undefined, namespace: undefined };
+      if (embedded) return { url: embedded.url, tls: readTls({}), credentials: undefined, namespace: undefined };
       const message = 'The embedded cluster is not started.';
       throw new BootError([{ module: 'server', field: 'SLIPWAY_CLUSTER', message, remedy: 'Start it before.' }]);
     }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { ApiError } from './api-error.ts';
 
 /** Aborts when nothing was heard for too long, or when its parent aborts. */
 export interface SilenceGuard {
@@ -10,21 +11,29 @@ export interface SilenceGuard {
   clear(): void;
 }
 
+/** A timer this late says that we did not run, or that the clock was set: what came meanwhile is not read yet. */
+const lateMs = 1_000;
+
 /** `ms` from the start nothing needs to be heard; after that, never more than `graceMs` may be silent. */
 export function guardSilence(clock: Clock, parent: AbortSignal, ms: number, graceMs = 0): SilenceGuard {
   const controller = new AbortController();
   let expired = false;
   let lastHeard = Number.NEGATIVE_INFINITY;
-  let cancel = clock.after(ms, check);
+  let cancel = wait(ms);
   const follow = () => controller.abort();
   if (parent.aborted) follow();
   parent.addEventListener('abort', follow, { once: true });
 
-  function check(): void {
-    const left = graceMs - (clock.now() - lastHeard);
+  function wait(ms: number): () => void {
+    const due = clock.now() + ms;
+    return clock.after(ms, () => check(clock.now() - due > lateMs));
+  }
+
+  function check(late: boolean): void {
+    const left = late ? Math.max(graceMs, lateMs) : graceMs - (clock.now() - lastHeard);
     if (left > 0) {
       // A clock that was set back must not make the wait longer.
-      cancel = clock.after(Math.min(left, graceMs), check);
+      cancel = wait(Math.min(left, Math.max(graceMs, lateMs)));
       return;
     }
     expired = true;
@@ -44,6 +53,22 @@ export function guardSilence(clock: Clock, parent: AbortSignal, ms: number, grac
       parent.removeEventListener('abort', follow);
     },
   };
+}
+
+/** Gives a request `ms` from now; what takes longer rejects as NoAnswerInTime. */
+export async function within<R>(
+  { clock, signal, ms }: { clock: Clock; signal: AbortSignal; ms: number },
+  call: (signal: AbortSignal) => Promise<R>,
+): Promise<R> {
+  const guard = guardSilence(clock, signal, ms);
+  try {
+    return await call(guard.signal);
+  } catch (error) {
+    const message = 'the API server did not answer in time';
+    throw guard.expired ? new ApiError(0, 'NoAnswerInTime', message, { cause: error }) : error;
+  } finally {
+    guard.clear();
+  }
 }
 
 /** Resolves after `ms`, or at once when the signal aborts. */

@@ -15,13 +15,16 @@ export interface FreshnessTracker {
 export function createFreshness(clock: Clock, log: Log): FreshnessTracker {
   const states: (() => Readonly<WatchState>)[] = [];
   const timers = new Map<number, () => void>();
+  /** The watches that have been down for too long. */
+  const overdue = new Set<number>();
   const listeners = new Set<(state: Freshness) => void>();
   let staleSince: number | null = null;
 
-  function turn(since: number | null): void {
-    staleSince = since;
-    const state = since === null ? 'FRESH' : 'STALE';
-    log[since === null ? 'info' : 'warn'](`the caches are ${state.toLowerCase()}`);
+  function judge(): void {
+    if (overdue.size > 0 === (staleSince !== null)) return;
+    staleSince = overdue.size > 0 ? clock.now() : null;
+    const state = staleSince === null ? 'FRESH' : 'STALE';
+    log[staleSince === null ? 'info' : 'warn'](`the caches are ${state.toLowerCase()}`);
     for (const listener of [...listeners]) {
       try {
         listener(state);
@@ -36,20 +39,22 @@ export function createFreshness(clock: Clock, log: Log): FreshnessTracker {
     timers.delete(id);
   }
 
-  function changed(id: number, down: boolean): void {
-    if (!down) {
+  function changed(id: number, downSince: number | null): void {
+    if (downSince === null) {
       forget(id);
-      if (staleSince !== null && states.every((state) => state().downSince === null)) turn(null);
-      return;
+      overdue.delete(id);
+      judge();
+    } else if (!timers.has(id)) {
+      // One that fell silent was down before we knew. From here on by the timer: the clock may be set while we wait.
+      const left = staleAfterMs - Math.max(0, clock.now() - downSince);
+      timers.set(
+        id,
+        clock.after(Math.max(0, left), () => {
+          overdue.add(id);
+          judge();
+        }),
+      );
     }
-    if (timers.has(id)) return;
-    // By the timer, not by the difference of two readings: the clock may be set while we wait.
-    timers.set(
-      id,
-      clock.after(staleAfterMs, () => {
-        if (staleSince === null) turn(clock.now());
-      }),
-    );
   }
 
   return {
@@ -69,11 +74,10 @@ export function createFreshness(clock: Clock, log: Log): FreshnessTracker {
     },
     track(state) {
       const id = states.push(state) - 1;
-      const report = () => changed(id, state().downSince !== null);
-      return report;
+      return () => changed(id, state().downSince);
     },
     stop() {
-      for (const id of timers.keys()) forget(id);
+      for (const id of [...timers.keys()]) forget(id);
     },
   };
 }

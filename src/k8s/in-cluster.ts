@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BootError } from '../boot-error.ts';
 import { fileToken } from './credentials.ts';
 import type { Endpoint } from './kubeconfig.ts';
+import { readTls } from './tls.ts';
 
 const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -20,10 +21,11 @@ export function readInCluster(options: InClusterOptions = {}): Endpoint {
   const host = options.environment?.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc';
   const port = options.environment?.KUBERNETES_SERVICE_PORT ?? '443';
   const token = join(mount, 'token');
-  read(token);
+  const ca = join(mount, 'ca.crt');
+  for (const file of [token, ca]) read(file);
   return {
     url: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
-    tls: { ca: read(join(mount, 'ca.crt')) },
+    tls: readTls({ ca: { path: ca } }),
     credentials: fileToken(token),
     namespace: read(join(mount, 'namespace')).trim() || undefined,
   };

@@ -1,15 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { BootError } from '../boot-error.ts';
+import type { Clock } from '../clock.ts';
 import { fileToken, fixedToken } from './credentials.ts';
-import type { Credentials, TlsOptions } from './transport.ts';
+import { type ClientIdentity, execCredentials } from './exec-credentials.ts';
+import { type Pem, type TlsSource, readTls } from './tls.ts';
+import type { Credentials } from './transport.ts';
 
 /** Where an API server is, and what proves who we are. */
 export interface Endpoint {
   url: string;
-  tls: TlsOptions;
+  tls: TlsSource;
   credentials: Credentials | undefined;
   /** The default namespace, where the source names one. */
   namespace: string | undefined;
@@ -31,8 +34,19 @@ interface Config {
   users: NamedEntry[];
 }
 
+export interface KubeconfigOptions {
+  /** As in the environment variable KUBECONFIG; absent: the file in the home folder. */
+  paths?: string | undefined;
+  /** Absent: the current one. */
+  context?: string | undefined;
+  /** What a program that gets credentials for us finds in its environment. */
+  environment?: Readonly<Record<string, string | undefined>> | undefined;
+  clock: Clock;
+}
+
 /** Reads the kubeconfig files as kubectl does: a list of paths, merged, the first to say a thing wins. */
-export function readKubeconfig(paths: string | undefined, contextName?: string): Endpoint {
+export function readKubeconfig(options: KubeconfigOptions): Endpoint {
+  const { paths, context: contextName } = options;
   const files = paths ? paths.split(delimiter).filter(Boolean) : [join(homedir(), '.kube', 'config')];
   const config = merge(files);
   const wanted = contextName ?? config.current;
@@ -41,10 +55,12 @@ export function readKubeconfig(paths: string | undefined, contextName?: string):
   const cluster = find(config.clusters, text(context.context?.cluster) ?? '', 'cluster');
   const userName = text(context.context?.user);
   const user = userName ? find(config.users, userName, 'user') : undefined;
+  const url = serverOf(cluster);
+  const own = user && identityOf(user, options);
   return {
-    url: serverOf(cluster),
-    tls: tlsOf(cluster, user),
-    credentials: user && credentialsOf(user),
+    url,
+    tls: tlsOf(cluster, user, own),
+    credentials: own?.credentials,
     namespace: text(context.context?.namespace),
   };
 }
@@ -97,7 +113,7 @@ function serverOf(entry: NamedEntry): string {
   return server;
 }
 
-function tlsOf(entry: NamedEntry, user: NamedEntry | undefined): TlsOptions {
+function tlsOf(entry: NamedEntry, user: NamedEntry | undefined, own: ClientIdentity | undefined): TlsSource {
   const { cluster = {} } = entry;
   if (cluster['insecure-skip-tls-verify'] === true) {
     throw problem(
@@ -108,34 +124,48 @@ function tlsOf(entry: NamedEntry, user: NamedEntry | undefined): TlsOptions {
   const ca = pemOf(entry, cluster, 'certificate-authority');
   const cert = user && pemOf(user, user.user ?? {}, 'client-certificate');
   const key = user && pemOf(user, user.user ?? {}, 'client-key');
-  const servername = text(cluster['tls-server-name']);
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), ...(servername && { servername }) };
+  const pems = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  const files = readTls(pems, text(cluster['tls-server-name']));
+  return async () => ({ ...(await files()), ...(await own?.certificate?.()) });
 }
 
 /** `<name>-data` in base64, else the file named by `<name>`. */
-function pemOf(entry: NamedEntry, source: Record<string, unknown>, name: string): string | undefined {
+function pemOf(entry: NamedEntry, source: Record<string, unknown>, name: string): Pem | undefined {
   const inline = text(source[`${name}-data`]);
-  if (inline) return Buffer.from(inline, 'base64').toString('utf8');
-  const path = text(source[name]);
-  if (!path) return undefined;
+  if (inline) return { text: Buffer.from(inline, 'base64').toString('utf8') };
+  const named = text(source[name]);
+  if (!named) return undefined;
+  const path = resolve(entry.folder, named);
   try {
-    return readFileSync(resolve(entry.folder, path), 'utf8');
+    accessSync(path, constants.R_OK);
   } catch {
-    throw problem(`The kubeconfig's ${name} ${path} of "${entry.name}" can not be read.`, 'Correct the path.');
+    throw problem(`The kubeconfig's ${name} ${named} of "${entry.name}" can not be read.`, 'Correct the path.');
   }
+  return { path };
 }
 
-function credentialsOf(entry: NamedEntry): Credentials | undefined {
+function identityOf(entry: NamedEntry, options: KubeconfigOptions): ClientIdentity {
   const { user = {} } = entry;
-  for (const kind of ['exec', 'auth-provider']) {
-    if (!user[kind]) continue;
+  if (user.exec) {
+    return execCredentials({
+      ...{ user: entry.name ?? '', exec: user.exec, folder: entry.folder },
+      ...{ environment: options.environment ?? {}, clock: options.clock },
+    });
+  }
+  if (user['auth-provider']) {
     throw problem(
-      `The user "${entry.name}" of the kubeconfig signs in by "${kind}", which is not supported yet.`,
-      'Use a user with a client certificate, a token or a tokenFile.',
+      `The user "${entry.name}" of the kubeconfig signs in by "auth-provider", which Kubernetes has given up.`,
+      'Use a user with exec, a client certificate, a token or a tokenFile.',
     );
   }
+  const credentials = headerOf(user, entry.folder);
+  return credentials ? { credentials } : {};
+}
+
+/** A token file wins over a token, as with kubectl. */
+function headerOf(user: Record<string, unknown>, folder: string): Credentials | undefined {
   const path = text(user.tokenFile);
-  if (path) return fileToken(resolve(entry.folder, path));
+  if (path) return fileToken(resolve(folder, path));
   const token = text(user.token);
   if (token) return fixedToken(`Bearer ${token}`);
   const name = text(user.username);

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient, KubeList } from './cluster.ts';
-import { guardSilence } from './deadline.ts';
+import { within } from './deadline.ts';
 import type { KubeObject, Resource } from './resources.ts';
 
 const pageSize = 500;
@@ -39,18 +39,13 @@ export async function listAll<T extends KubeObject>(
   }
 }
 
-async function listPage<T extends KubeObject>(
+function listPage<T extends KubeObject>(
   { client, resource, namespace, clock, signal }: ListAllOptions<T>,
   page: { limit?: number; continue?: string },
 ): Promise<KubeList<T>> {
-  const guard = guardSilence(clock, signal, pageTimeoutMs);
-  try {
-    return await client.list(resource, { ...page, ...(namespace !== null && { namespace }), signal: guard.signal });
-  } catch (error) {
-    throw guard.expired ? new ApiError(0, 'NoAnswerInTime', 'the list did not come in time', { cause: error }) : error;
-  } finally {
-    guard.clear();
-  }
+  return within({ clock, signal, ms: pageTimeoutMs }, (signal) =>
+    client.list(resource, { ...page, ...(namespace !== null && { namespace }), signal }),
+  );
 }
 
 /** The resourceVersion or continue token is too old, or of a time that this server does not know yet. */

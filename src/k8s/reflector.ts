@@ -4,10 +4,13 @@ import { ApiError } from './api-error.ts';
 import { createBackoff } from './backoff.ts';
 import type { CacheWriter } from './cache.ts';
 import type { KubeClient, WatchState } from './cluster.ts';
-import { guardSilence, sleep } from './deadline.ts';
+import { type SilenceGuard, guardSilence, sleep, within } from './deadline.ts';
+import { isAbsent } from './discovery.ts';
 import { isExpired, listAll } from './list-all.ts';
+import { createReplays, isOlder } from './replays.ts';
 import { type KubeObject, type Resource, resourceName, resourcePath } from './resources.ts';
 import { type Transport, transportError } from './transport.ts';
+import { createWatchStatus } from './watch-status.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -37,9 +40,11 @@ export interface Reflector {
 /** How much longer than it was asked for a watch may stay silent. */
 const graceMs = 3_000;
 /** A watch that lasted this long was a good one. */
-const goodWatchMs = 1_000;
+const goodWatchMs = 5_000;
+/** One that ended sooner, and without an event, was none. */
+const shortestWatchMs = 1_000;
 const longestWaitMs = 60_000;
-const rememberedChanges = 1024;
+const discoveryMs = 10_000;
 
 /**
  * Keeps one kind, of one namespace or of all, in a cache: lists, then watches from there, for ever. It behaves as
@@ -47,179 +52,138 @@ const rememberedChanges = 1024;
  */
 export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector {
   const { resource, namespace, optional, client, transport, writer, clock, random, onChange } = options;
+  const scope = namespace ?? undefined;
   const log = options.log.child({ resource: resourceName(resource), ...(namespace !== null && { namespace }) });
   const stopped = new AbortController();
+  const { signal } = stopped;
   const backoff = createBackoff(random);
   const settled = Promise.withResolvers<void>();
-  const state: WatchState = {
-    resource: resourceName(resource),
-    namespace,
-    get objects() {
-      return writer.count(namespace ?? undefined);
-    },
-    synced: false,
-    lastEventAt: null,
-    lastContactAt: null,
-    restarts: 0,
-    error: null,
-    downSince: clock.now(),
-  };
-  /** Where to go on watching; null: list first. */
-  let version: string | null = null;
-  /** The watches since the last list brought us on. */
-  let progressed = false;
+  const replays = createReplays();
+  const objects = () => writer.count(scope);
+  const status = createWatchStatus({ resource: resourceName(resource), namespace, objects, clock, log, onChange });
+  const { state } = status;
+  /** Where to go on watching, if there is no need to list. */
+  let version = '';
+  let mustList = true;
+  let events = 0;
   let serverErrors = 0;
-  /** What was applied of late: a server that replays after a resume must not take an object back in time. */
-  const applied = new Set<string>();
 
   async function run(): Promise<void> {
-    while (!stopped.signal.aborted) {
-      const phase = version === null ? 'list' : 'watch';
+    while (!signal.aborted) {
+      const phase = mustList ? 'list' : 'watch';
+      const began = clock.now();
       try {
-        if (version === null) await list();
-        else await watch(version);
+        if (phase === 'list') await list();
+        else await watch();
       } catch (error) {
-        if (stopped.signal.aborted) return;
-        await sleep(clock, recover(transportError(error), phase), stopped.signal);
+        if (!signal.aborted) await recover(transportError(error), phase, clock.now() - began);
       }
     }
   }
 
   async function list(): Promise<void> {
-    const signal = stopped.signal;
     const { items, resourceVersion } = await listAll({ client, resource, namespace, clock, signal });
     if (signal.aborted) return;
-    state.lastContactAt = clock.now();
-    writer.replace(items, namespace ?? undefined);
+    status.heard();
+    // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
+    writer.replace(items, scope, { compare: isOlder(resourceVersion, version) });
     version = resourceVersion;
-    progressed = false;
-    applied.clear();
+    mustList = false;
+    replays.clear();
     settle(true);
   }
 
-  /** Resolves at the normal end of a watch. */
-  async function watch(from: string): Promise<void> {
+  /** Resolves some time after the normal end of a watch. */
+  async function watch(): Promise<void> {
     // Short time-outs make a half-open connection show; different ones keep the watches from coming back together.
     const seconds = 8 + Math.floor(random() * 5);
-    const guard = guardSilence(clock, stopped.signal, seconds * 1000 + graceMs, graceMs);
-    const started = clock.now();
-    let events = 0;
-    const heard = () => {
-      state.lastContactAt = clock.now();
-      guard.heard();
-    };
+    const guard = guardSilence(clock, signal, seconds * 1000 + graceMs, graceMs);
+    const began = clock.now();
+    events = 0;
     try {
-      const body = await transport.stream({
-        method: 'GET',
-        path: resourcePath(resource, namespace ?? undefined),
-        query: { watch: true, resourceVersion: from, allowWatchBookmarks: true, timeoutSeconds: seconds },
-        signal: guard.signal,
-      });
-      up();
-      heard();
-      for await (const event of watchEvents<T>(body, heard)) {
-        take(event);
-        events += 1;
-      }
+      await follow(seconds, guard);
     } catch (error) {
       throw guard.expired ? new ApiError(0, 'NoAnswerInTime', 'the watch fell silent', { cause: error }) : error;
     } finally {
       guard.clear();
-      down();
+      status.down({ silent: guard.expired });
     }
-    if (clock.now() - started >= goodWatchMs) {
-      progressed = true;
-      backoff.reset();
-    } else if (events === 0) {
-      throw new ApiError(0, 'Unreachable', 'the watch ended at once');
-    } else {
-      await sleep(clock, backoff.least(), stopped.signal);
-    }
+    const lasted = clock.now() - began;
+    if (lasted >= goodWatchMs) backoff.reset();
+    else if (lasted < shortestWatchMs && events === 0) throw new ApiError(0, 'Unreachable', 'the watch ended at once');
+    else await sleep(clock, backoff.least(), signal);
+  }
+
+  async function follow(timeoutSeconds: number, guard: SilenceGuard): Promise<void> {
+    const heard = () => {
+      status.heard();
+      guard.heard();
+    };
+    const body = await transport.stream({
+      method: 'GET',
+      path: resourcePath(resource, scope),
+      query: { watch: true, resourceVersion: version, allowWatchBookmarks: true, timeoutSeconds },
+      signal: guard.signal,
+    });
+    heard();
+    status.opened();
+    for await (const event of watchEvents<T>(body, heard)) take(event);
   }
 
   function take(event: WatchEvent<T>): void {
     if (event.type === 'ERROR') throw ApiError.fromStatus(event.object);
+    events += 1;
     const { type, object } = event;
     const { resourceVersion, uid } = object.metadata ?? {};
     if (resourceVersion) {
+      // Sent again after a resume: it must not undo what came since.
+      if (type !== 'BOOKMARK' && !replays.isNew(`${type === 'DELETED'} ${uid} ${resourceVersion}`)) return;
+      if (isOlder(resourceVersion, version)) throw new ApiError(410, 'Expired', 'the API server went back in time');
       version = resourceVersion;
-      progressed = true;
-      serverErrors = 0;
     }
+    serverErrors = 0;
+    status.proven();
     if (type === 'BOOKMARK') return;
     state.lastEventAt = clock.now();
-    if (resourceVersion && !isNew(`${type === 'DELETED' ? '-' : '+'}${uid}/${resourceVersion}`)) return;
     if (type === 'DELETED') writer.remove(object);
     else writer.put(object);
   }
 
-  function isNew(change: string): boolean {
-    if (applied.has(change)) return false;
-    applied.add(change);
-    if (applied.size > rememberedChanges) {
-      const [oldest] = applied;
-      if (oldest !== undefined) applied.delete(oldest);
-    }
-    return true;
-  }
-
-  /** Decides what a failure means; returns how long to wait. */
-  function recover(error: ApiError, phase: 'list' | 'watch'): number {
+  /** Decides what a failure means, and waits. */
+  async function recover(error: ApiError, phase: 'list' | 'watch', lasted: number): Promise<void> {
+    const expired = phase === 'watch' && isExpired(error);
+    if (phase === 'watch' && lasted >= goodWatchMs && !expired) backoff.reset();
+    const first = backoff.failures === 0;
     const wait = backoff.next();
-    noteFailure(error);
-    if (phase === 'list') {
-      if (error.status === 404 || error.status === 403) unavailable(error.status);
-      else down();
-    }
-    if (phase === 'watch' && isExpired(error)) {
-      version = null;
-      // Expired again right after a list: the server is not well, and lists are dear.
-      return progressed ? random() * 500 : wait;
-    }
-    if (phase === 'watch' && needsList(error)) version = null;
+    status.failed(error);
+    if (phase === 'list') await unlisted(error);
+    else if (expired || needsList(error)) mustList = true;
     const asked = error.retryAfterMs === undefined ? 0 : error.retryAfterMs + random() * 1000;
-    return Math.min(Math.max(error.status === 429 && asked ? 0 : wait, asked), longestWaitMs);
+    // Lists are dear: when what was just listed has expired again, the server is not well.
+    const ms = expired && first ? random() * 500 : Math.max(wait, asked);
+    await sleep(clock, Math.min(ms, longestWaitMs), signal);
   }
 
   /** A refused watch is not healed by the same request again; a failing server may have lost our resourceVersion. */
-  function needsList({ status }: ApiError): boolean {
-    if (status >= 500) return ++serverErrors % 3 === 0;
-    return status >= 400 && ![401, 403, 408, 429].includes(status);
+  function needsList({ status: code }: ApiError): boolean {
+    if (code >= 500) return ++serverErrors % 3 === 0;
+    return code >= 400 && ![401, 403, 408, 429].includes(code);
   }
 
-  /** The kind is not served, so there are none of it; or we may not read it, so what we had grows old. */
-  function unavailable(status: 403 | 404): void {
-    if (status === 404) writer.replace([], namespace ?? undefined);
-    if (optional && (status === 404 || !state.synced) && state.downSince !== null) {
-      state.downSince = null;
-      onChange();
-    }
-    settle(status === 404 && optional);
+  /** The kind is not served, so there are none of it; or we could not list it, so what we have grows old. */
+  async function unlisted({ status: code }: ApiError): Promise<void> {
+    const ask = { clock, signal, ms: discoveryMs };
+    const absent = code === 404 && (await within(ask, (signal) => isAbsent(transport, resource, signal)));
+    if (signal.aborted) return;
+    if (absent) writer.replace([], scope);
+    if (optional && (absent || (code === 403 && !state.synced))) status.idle();
+    else status.down();
+    if (code === 403 || code === 404) settle(absent && optional);
   }
 
   function settle(synced: boolean): void {
     state.synced ||= synced;
     settled.resolve();
-  }
-
-  function noteFailure(error: ApiError): void {
-    state.restarts += 1;
-    const text = describe(error);
-    if (state.error === text) return;
-    state.error = text;
-    log.warn({ status: error.status, reason: error.reason }, `watch is down: ${text}`);
-  }
-
-  function up(): void {
-    if (state.error !== null) log.info('watch is up again');
-    state.error = null;
-    state.downSince = null;
-    onChange();
-  }
-
-  function down(): void {
-    state.downSince ??= clock.now();
-    onChange();
   }
 
   const running = run();
@@ -231,19 +195,4 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       await running;
     },
   };
-}
-
-function describe({ status, reason, message }: ApiError): string {
-  switch (status) {
-    case 0:
-      return message;
-    case 401:
-      return "the cluster does not accept Slipway's credentials (401)";
-    case 403:
-      return "Slipway's own identity may not list and watch this kind (403)";
-    case 404:
-      return 'the cluster does not serve this kind (404)';
-    default:
-      return `the API server answered ${reason} (${status})`;
-  }
 }

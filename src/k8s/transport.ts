@@ -1,18 +1,16 @@
 import type { Readable } from 'node:stream';
 import { Agent, request as send } from 'undici';
 import { ApiError, type Status, type TransportReason } from './api-error.ts';
+import { type TlsOptions, type TlsSource, createConnector } from './tls.ts';
+
+export type { TlsOptions, TlsSource } from './tls.ts';
 
 /** Where a request's `Authorization` header comes from. Asked for each request, since tokens rotate. */
 export interface Credentials {
   /** The header's value; null sends none (client certificates, the embedded cluster). */
   authorization(): Promise<string | null>;
-}
-
-export interface TlsOptions {
-  ca?: string;
-  cert?: string;
-  key?: string;
-  servername?: string;
+  /** The server answered 401 to this value: what was kept of it is no good. */
+  refused?(authorization: string | null): void;
 }
 
 /** Whom a request acts as, by the impersonation headers. */
@@ -24,7 +22,7 @@ export interface Identity {
 export interface TransportOptions {
   /** Base URL of the API server; a path before `/api` is kept. */
   url: string;
-  tls?: TlsOptions;
+  tls?: TlsOptions | TlsSource;
   credentials?: Credentials;
   connectTimeoutMs?: number;
   headersTimeoutMs?: number;
@@ -68,10 +66,12 @@ export function createTransport(options: TransportOptions): Transport {
   const base = new URL(options.url);
   const { connectTimeoutMs = 5_000, headersTimeoutMs = 30_000, bodyTimeoutMs = 30_000 } = options;
   const agent = new Agent({
-    connect: { timeout: connectTimeoutMs, keepAlive: true, ...options.tls },
+    connect: createConnector(options.tls ?? {}, connectTimeoutMs),
     headersTimeout: headersTimeoutMs,
     bodyTimeout: bodyTimeoutMs,
-    keepAliveTimeout: 30_000,
+    // Shorter than a silent watch is waited for: its successor must not get a connection that died idle with it.
+    keepAliveTimeout: 10_000,
+    keepAliveMaxTimeout: 10_000,
     // Redirects are never followed and proxies from the environment never used: both would carry our credentials away.
   });
   const counts: TransportCounts = { requests: 0, answers: { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 } };
@@ -79,7 +79,8 @@ export function createTransport(options: TransportOptions): Transport {
   async function exchange(request: ApiRequest, streaming: boolean) {
     counts.requests += 1;
     try {
-      const headers = await headersOf(request, options.credentials);
+      const authorization = (await options.credentials?.authorization()) ?? null;
+      const headers = headersOf(request, authorization);
       const answer = await send(base.origin + pathOf(base, request), {
         dispatcher: agent,
         method: request.method,
@@ -89,6 +90,7 @@ export function createTransport(options: TransportOptions): Transport {
         ...(streaming && { bodyTimeout: 0 }),
       });
       counts.answers[firstDigit(answer.statusCode)] += 1;
+      if (answer.statusCode === 401) options.credentials?.refused?.(authorization);
       return answer;
     } catch (error) {
       counts.answers[0] += 1;
@@ -133,10 +135,9 @@ function pathOf(base: URL, { path, query = {} }: ApiRequest): string {
   return base.pathname.replace(/\/$/, '') + path + search;
 }
 
-async function headersOf(request: ApiRequest, credentials: Credentials | undefined) {
+function headersOf(request: ApiRequest, authorization: string | null) {
   const headers: Record<string, string | string[]> = { accept: 'application/json', 'user-agent': 'slipway' };
   if (request.body !== undefined) headers['content-type'] = request.contentType ?? 'application/json';
-  const authorization = await credentials?.authorization();
   if (authorization) headers.authorization = authorization;
   if (request.identity) {
     headers['impersonate-user'] = headerText(request.identity.user);

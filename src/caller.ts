@@ -8,6 +8,10 @@ export interface Caller {
   readonly local: boolean;
   /** When the caller's token expires, in ms since the epoch; null: never. */
   readonly expiresAt: number | null;
+  /** Roles from the token, as it has them; only where decisions go by roles. */
+  readonly roles?: readonly string[];
+  /** Acts with the connection's own identity although not local. Absent: the cluster sees the caller (impersonation). */
+  readonly ownIdentity?: boolean;
 }
 
 /** What a caller may want to do with a run; each is one decision of the cluster's RBAC (architecture, section 6). */
@@ -28,6 +32,8 @@ export interface Scope {
 
 /** A caller's rights. */
 export interface Access {
+  /** The projects in which the caller may see; absent when rights do not depend on projects. */
+  readonly projects?: readonly string[];
   scope(verb: Verb): Promise<Scope>;
   allows(verb: Verb, place: Place): Promise<boolean>;
 }

@@ -3,29 +3,55 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { BootError, type Problem } from './boot-error.ts';
 import type { AnyModule } from './module.ts';
+import { hostName } from './http-guard.ts';
 import { environmentName } from './registry.ts';
 
 const port = (value: number, description: string) =>
   z.coerce.number().int().min(0).max(65535).default(value).describe(description);
 const boolean = z.stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] });
-const list = z.string().transform((text) =>
+const textList = z.string().transform((text) =>
   text
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean),
 );
 
+/** `https://console.example.com`: what a browser's Origin header says, and nothing that stands for several. */
+const origin = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text, {
+    error: ({ input }) => `"${String(input)}" is no origin such as https://console.example.com`,
+  });
+const host = z
+  .string()
+  .toLowerCase()
+  .refine((text) => hostName(text) === text.replace(/^\[|\]$/g, ''), {
+    error: ({ input }) => `"${String(input)}" is no host name such as slipway.example.com, without port`,
+  })
+  .transform((text) => text.replace(/^\[|\]$/g, ''));
+
 /** The core's own settings, by environment variable. The README's table is generated from this. */
 export const settingsSchema = z.object({
-  SLIPWAY_HOST: z.string().default('127.0.0.1').describe('Address the server listens on.'),
+  SLIPWAY_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address the server listens on; other than loopback only with sign-in.'),
   SLIPWAY_PORT: port(4000, 'Port of `/graphql`, `/graphiql`, `/livez` and `/readyz`; 0 picks a free one.'),
+  SLIPWAY_ALLOWED_HOSTS: textList
+    .pipe(z.array(host))
+    .optional()
+    .describe('Host names that requests may name besides loopback, separated by commas (needs sign-in).'),
+  SLIPWAY_ALLOWED_ORIGINS: textList
+    .pipe(z.array(origin))
+    .optional()
+    .describe('Other origins whose pages may call, such as `https://console.example.com` (needs sign-in).'),
   SLIPWAY_METRICS_PORT: port(9464, 'Port of the metrics (off in embedded mode unless set).').optional(),
   SLIPWAY_CLUSTER: z
     .enum(['embedded', 'kubeconfig', 'in-cluster'])
     .default('embedded')
     .describe('Which cluster: `embedded`, `kubeconfig` (reads KUBECONFIG) or `in-cluster`.'),
   SLIPWAY_KUBE_CONTEXT: z.string().optional().describe('Context of the kubeconfig; default: its current one.'),
-  SLIPWAY_NAMESPACES: list.optional().describe('Namespaces to watch, separated by commas; default: all.'),
+  SLIPWAY_NAMESPACES: textList.optional().describe('Namespaces to watch, separated by commas; default: all.'),
   SLIPWAY_NAMESPACE: z.string().default('default').describe('Namespace for new runs when none is given.'),
   SLIPWAY_DATA_DIR: z
     .string()

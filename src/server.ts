@@ -1,14 +1,22 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer as createHttpServer } from 'node:http';
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import { Auth } from './auth.ts';
 import { BootError } from './boot-error.ts';
+import type { Caller } from './caller.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { type ContextSource, authenticate } from './context.ts';
+import { type ErrorCode, errorCodes } from './errors.ts';
 import { type Refusal, createHttpGuard } from './http-guard.ts';
 import type { Cluster, ClusterConnection } from './k8s/cluster.ts';
 import type { Log } from './log.ts';
 import type { AnyModule } from './module.ts';
 import { type StartedModules, planModules, startModules } from './registry.ts';
 import { buildSchema } from './schema/build.ts';
+import { answerCors } from './server/cors.ts';
+import { presentError } from './server/errors.ts';
+import { checkListener, headersOf } from './server/sign-in.ts';
 import { tour } from './server/tour.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphQL } from './server/yoga.ts';
@@ -22,6 +30,10 @@ export interface ServerOptions {
   host?: string;
   /** 0 picks a free one. */
   port: number;
+  /** Names that requests may name besides loopback; only with sign-in. @default none */
+  allowedHosts?: readonly string[];
+  /** Other origins whose pages may call; only with sign-in. @default none */
+  allowedOrigins?: readonly string[];
   dataDir: string;
   log: Log;
   /** @default the system's clock */
@@ -39,18 +51,22 @@ export interface RunningServer {
 
 /** Modules to a running server: plan, open the cluster, build the schema, start, listen. */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
-  const { log, clock = systemClock, dataDir, host = '127.0.0.1' } = options;
+  const { log, clock = systemClock, dataDir, host = '127.0.0.1', allowedHosts = [], allowedOrigins = [] } = options;
   const plan = await planModules(options.modules, options.config);
   const schema = buildSchema(plan.modules.map(({ module }) => module));
   const cluster = await options.cluster.open(plan.watches);
   let modules: StartedModules | undefined;
   try {
     modules = await startModules(plan, { cluster, clock, log, dataDir });
+    checkListener({ host, allowedHosts, allowedOrigins, mode: cluster.mode }, modules.find(Auth));
     const source = { modules, cluster, clock, log };
     const yoga = createGraphQL(schema, source);
-    const guard = createHttpGuard({ bodyTypes: ['application/json'] });
+    const origins = new Set(allowedOrigins);
+    const hosts = new Set([host, ...allowedHosts]);
+    const guard = createHttpGuard({ bodyTypes: ['application/json'], allowsHost: (name) => hosts.has(name), origins });
     const server = createHttpServer({ requestTimeout: 35_000, headersTimeout: 10_000 });
-    server.on('request', httpHandler({ guard, modules, cluster, log, graphql: (req, res) => yoga(req, res) }));
+    const graphql = (req: IncomingMessage, res: ServerResponse, caller: Caller) => yoga(req, res, { caller } as never);
+    server.on('request', httpHandler({ guard, origins, source, graphql }));
     const sockets = serveWebSocket(server, yoga, source, guard);
     const url = await listen(server, host, options.port);
     const started = modules;
@@ -96,59 +112,75 @@ function listen(server: Server, host: string, port: number): Promise<string> {
 
 interface HttpParts {
   guard: (request: IncomingMessage) => Refusal | null;
-  modules: StartedModules;
-  cluster: Cluster;
-  log: Log;
-  graphql: (request: IncomingMessage, response: ServerResponse) => unknown;
+  origins: ReadonlySet<string>;
+  source: ContextSource;
+  graphql: (request: IncomingMessage, response: ServerResponse, caller: Caller) => unknown;
 }
 
-/** Probes first, then the guard, then GraphQL, the modules' own routes and GraphiQL. */
+/** Probes first, then the guard, then who is calling, and only then anything else. */
 function httpHandler(parts: HttpParts): (request: IncomingMessage, response: ServerResponse) => void {
-  const { guard, modules, cluster } = parts;
+  const { guard, origins, source } = parts;
   return (request, response) => {
     response.setHeader('x-content-type-options', 'nosniff');
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     if (path === '/livez') return answer(response, 200, { status: 'ok' });
-    if (path === '/readyz') {
-      const reasons = modules.notReady();
-      return answer(response, reasons.length === 0 ? 200 : 503, {
-        status: reasons.length === 0 ? 'ok' : 'not ready',
-        reasons,
-      });
-    }
+    if (path === '/readyz') return readiness(response, source.modules.notReady());
     const refusal = guard(request);
     if (refusal) {
       const code = refusal.status === 415 ? 'INVALID' : 'FORBIDDEN';
       return answer(response, refusal.status, { errors: [{ message: refusal.message, extensions: { code } }] });
     }
-    if (path === '/graphql') return void parts.graphql(request, response);
-    const route = [...modules.routes].find(
-      ([prefix]) => path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`),
-    );
-    if (route) return void runRoute(route[1], request, response, parts.log);
-    if (cluster.mode === 'EMBEDDED' && path === '/graphiql') return graphiql(response);
-    if (cluster.mode === 'EMBEDDED' && path === '/')
-      return void response.writeHead(302, { location: '/graphiql' }).end();
-    answer(response, 404, { errors: [{ message: `There is nothing at ${path}.`, extensions: { code: 'NOT_FOUND' } }] });
+    if (answerCors(request, response, origins)) return;
+    void serveCaller(parts, path, request, response);
   };
 }
 
-async function runRoute(
-  handler: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
+async function serveCaller(
+  parts: HttpParts,
+  path: string,
   request: IncomingMessage,
   response: ServerResponse,
-  log: Log,
 ): Promise<void> {
   try {
-    await handler(request, response);
+    const caller = await authenticate(parts.source, headersOf(request));
+    await route(parts, path, request, response, caller);
   } catch (error) {
-    log.error({ err: error }, "a module's route failed");
-    if (response.headersSent) response.destroy();
-    else
-      answer(response, 500, {
-        errors: [{ message: 'Something went wrong on our side.', extensions: { code: 'INTERNAL' } }],
-      });
+    refuse(response, error, parts.source.log);
   }
+}
+
+function readiness(response: ServerResponse, reasons: readonly string[]): void {
+  const ready = reasons.length === 0;
+  answer(response, ready ? 200 : 503, { status: ready ? 'ok' : 'not ready', reasons });
+}
+
+/** GraphQL, the modules' own routes and GraphiQL. */
+async function route(
+  { source, graphql }: HttpParts,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  caller: Caller,
+): Promise<void> {
+  const { modules, cluster } = source;
+  if (path === '/graphql') return void (await graphql(request, response, caller));
+  const found = [...modules.routes].find(
+    ([prefix]) => path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`),
+  );
+  if (found) return void (await found[1](request, response));
+  if (cluster.mode === 'EMBEDDED' && path === '/graphiql') return graphiql(response);
+  if (cluster.mode === 'EMBEDDED' && path === '/') return void response.writeHead(302, { location: '/graphiql' }).end();
+  answer(response, 404, { errors: [{ message: `There is nothing at ${path}.`, extensions: { code: 'NOT_FOUND' } }] });
+}
+
+/** Says why; of what is unexpected, nothing but an id. What was sent beyond the headers is not read. */
+function refuse(response: ServerResponse, error: unknown, log: Log): void {
+  const presented = presentError(error, log, randomUUID());
+  if (response.headersSent) return void response.destroy();
+  const code = presented.extensions['code'] as ErrorCode;
+  response.setHeader('connection', 'close');
+  if (code === 'UNAUTHENTICATED') response.setHeader('www-authenticate', 'Bearer');
+  answer(response, errorCodes[code], { errors: [presented] });
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {

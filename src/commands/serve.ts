@@ -1,7 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
-import { BootError } from '../boot-error.ts';
 import { systemClock } from '../clock.ts';
 import type { Environment, Settings } from '../config.ts';
 import { connect } from '../k8s/connect.ts';
@@ -17,7 +15,6 @@ export async function serve(
   log: Log,
 ): Promise<{ stop(): Promise<void>; server: RunningServer }> {
   const { modules, config } = await loadModules(settings, environment);
-  requireLoopback(settings);
   const dataDir = resolve(settings.SLIPWAY_DATA_DIR);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const embedded = settings.SLIPWAY_CLUSTER === 'embedded' ? await startEmbeddedCluster(settings, dataDir, log) : null;
@@ -44,6 +41,8 @@ export async function serve(
       cluster,
       host: settings.SLIPWAY_HOST,
       port: settings.SLIPWAY_PORT,
+      ...(settings.SLIPWAY_ALLOWED_HOSTS && { allowedHosts: settings.SLIPWAY_ALLOWED_HOSTS }),
+      ...(settings.SLIPWAY_ALLOWED_ORIGINS && { allowedOrigins: settings.SLIPWAY_ALLOWED_ORIGINS }),
       dataDir,
       log,
     });
@@ -59,21 +58,6 @@ export async function serve(
     await embedded?.stop();
     throw error;
   }
-}
-
-/** Without sign-in everybody who reaches the port is the local user: so nobody but this machine may reach it. */
-function requireLoopback(settings: Settings): void {
-  const host = settings.SLIPWAY_HOST;
-  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-  if (loopback) return;
-  throw new BootError([
-    {
-      module: 'server',
-      field: 'SLIPWAY_HOST',
-      message: `${host} can be reached from other machines, and no sign-in is configured.`,
-      remedy: 'Use a loopback address such as 127.0.0.1.',
-    },
-  ]);
 }
 
 function startEmbeddedCluster(settings: Settings, dataDir: string, log: Log): Promise<EmbeddedCluster> {

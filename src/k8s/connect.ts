@@ -81,7 +81,7 @@ function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: reado
       return kubernetesVersion;
     },
     client,
-    as: (caller) => (caller.local ? client : createKubeClient(transport, identityOf(caller))),
+    as: (caller) => (caller.local || caller.ownIdentity ? client : createKubeClient(transport, identityOf(caller))),
     cache<T extends KubeObject>(resource: Resource<T>): Cache<T> {
       const cache = shared.caches.get(resourceName(resource));
       if (cache) return cache as unknown as Cache<T>;

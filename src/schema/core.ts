@@ -40,11 +40,11 @@ function addViewer(builder: Builder): void {
     t.field({
       type: 'Viewer',
       description: 'Who is asking.',
-      resolve: (_, __, { caller }) => ({
+      resolve: (_, __, { caller, access }) => ({
         name: caller.name,
         groups: caller.groups,
         anonymous: caller.anonymous,
-        projects: [],
+        projects: access.projects ?? [],
       }),
     }),
   );

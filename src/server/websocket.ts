@@ -9,6 +9,7 @@ import { SlipwayError } from '../errors.ts';
 import type { Refusal } from '../http-guard.ts';
 import { limits } from '../schema/limits.ts';
 import { presentError } from './errors.ts';
+import { atExpiry, headersOf } from './sign-in.ts';
 import type { GraphQLHandler } from './yoga.ts';
 
 const terminateAfterMs = 5_000;
@@ -52,18 +53,23 @@ export function serveWebSocket(
         const extra = ctx.extra as Extra;
         extra.aborter = new AbortController();
         extra.socket.once('close', () => extra.aborter.abort());
-        const headers = new Headers(authorizationOf(extra.request));
         try {
-          extra.caller = await authenticate(source, headers, ctx.connectionParams);
+          extra.caller = await authenticate(source, headersOf(extra.request), ctx.connectionParams);
         } catch (error) {
-          if (error instanceof SlipwayError) return false;
-          throw error;
+          if (!(error instanceof SlipwayError)) throw error;
+          // Nobody can be signed in at the moment: clients try again after this code, with the same token.
+          if (error.code !== 'UNAUTHENTICATED') extra.socket.close(1013, 'Try again later');
+          return false;
         }
-        closeAtExpiry(extra, source);
+        const end = () => closeSocket(extra.socket, 4403, 'Token expired', source);
+        extra.socket.once('close', atExpiry(source.clock, extra.caller, end));
         return true;
       },
       onSubscribe: async (ctx, _id, params) => {
         const extra = ctx.extra as Extra;
+        const { caller } = extra;
+        // What comes after the closing frame went out is no longer signed in.
+        if (!caller || extra.socket.readyState !== extra.socket.OPEN) return [coded(signedOut())];
         if (Object.keys(ctx.subscriptions).length > limits.socketOperations) {
           const error = new SlipwayError(
             'RATE_LIMITED',
@@ -75,7 +81,8 @@ export function serveWebSocket(
         const enveloped = yoga.getEnveloped({
           req: extra.request,
           params,
-          socket: { caller: extra.caller, end, signal: extra.aborter.signal },
+          caller,
+          socket: { end, signal: extra.aborter.signal },
         } as never) as unknown as Enveloped & EnvelopedTools;
         try {
           const document = enveloped.parse(params.query);
@@ -118,9 +125,8 @@ interface EnvelopedTools {
   contextFactory(): Promise<unknown>;
 }
 
-function authorizationOf(request: IncomingMessage): Record<string, string> {
-  const { authorization } = request.headers;
-  return authorization === undefined ? {} : { authorization };
+function signedOut(): SlipwayError {
+  return new SlipwayError('UNAUTHENTICATED', 'This connection is no longer signed in.');
 }
 
 /** Closes with a code; a socket that can't even take that frame in five seconds is cut. */
@@ -129,13 +135,4 @@ function closeSocket(socket: WebSocket, code: number, reason: string, source: Co
   const cancel = source.clock.after(terminateAfterMs, () => socket.terminate());
   socket.once('close', cancel);
   socket.close(code, reason);
-}
-
-function closeAtExpiry(extra: Extra, source: ContextSource): void {
-  const expiresAt = extra.caller?.expiresAt;
-  if (expiresAt === null || expiresAt === undefined) return;
-  const cancel = source.clock.after(Math.max(0, expiresAt - source.clock.now()), () =>
-    closeSocket(extra.socket, 4403, 'Token expired', source),
-  );
-  extra.socket.once('close', cancel);
 }

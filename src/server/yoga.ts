@@ -2,17 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { type Plugin, createYoga } from 'graphql-yoga';
 import type { Caller } from '../caller.ts';
-import { type ContextSource, authenticate, createContext } from '../context.ts';
+import type { Clock } from '../clock.ts';
+import { type ContextSource, createContext } from '../context.ts';
 import type { Context } from '../module.ts';
 import { limitRules, limits } from '../schema/limits.ts';
 import { presentError, useErrorPerField, useValidationCode } from './errors.ts';
+import { atExpiry } from './sign-in.ts';
 
-/** What the HTTP server and the WebSocket server hand to yoga besides the request. */
+/** What the HTTP server and the WebSocket server hand to yoga: nobody gets this far without being signed in. */
 export interface ServerContext {
   req: IncomingMessage;
   res?: ServerResponse;
+  caller: Caller;
   /** Set by the WebSocket server, which signs callers in once for each socket. */
-  socket?: { caller: Caller; end: Context['end']; signal: AbortSignal };
+  socket?: { end: Context['end']; signal: AbortSignal };
 }
 
 /** Tokens are counted while parsing, so an endless document costs no more than the limit. */
@@ -66,16 +69,25 @@ export function createGraphQL(schema: GraphQLSchema, source: ContextSource) {
       useErrorPerField(),
       ...source.modules.plugins,
     ],
-    context: async ({ req, res, request, socket }) => {
-      if (socket) return createContext(source, { headers: new Headers(), ...socket });
-      const caller = await authenticate(source, request.headers);
-      const signal = requestSignal(req, res);
-      return createContext(source, { headers: request.headers, caller, signal, end: () => res?.destroy() });
+    context: ({ req, res, request, caller, socket }) => {
+      if (socket) return createContext(source, { headers: new Headers(), caller, ...socket });
+      const end = () => void res?.destroy();
+      endAtExpiry(source.clock, caller, res);
+      return createContext(source, { headers: request.headers, caller, signal: requestSignal(req, res), end });
     },
   });
 }
 
 export type GraphQLHandler = ReturnType<typeof createGraphQL>;
+
+/** A stream of events does not outlive the token; SSE has no codes, so it just ends. An answer under way is completed. */
+function endAtExpiry(clock: Clock, caller: Caller, response: ServerResponse | undefined): void {
+  if (!response) return;
+  const cancel = atExpiry(clock, caller, () => {
+    if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.destroy();
+  });
+  response.once('close', cancel);
+}
 
 /** Aborted when the client goes away before its answer is complete. */
 function requestSignal(request: IncomingMessage, response: ServerResponse | undefined): AbortSignal {

@@ -45,7 +45,6 @@ export const settingsSchema = z.object({
     .pipe(z.array(origin))
     .optional()
     .describe('Other origins whose pages may call, such as `https://console.example.com` (needs sign-in).'),
-  SLIPWAY_METRICS_PORT: port(9464, 'Port of the metrics (off in embedded mode unless set).').optional(),
   SLIPWAY_CLUSTER: z
     .enum(['embedded', 'kubeconfig', 'in-cluster'])
     .default('embedded')

@@ -16,4 +16,5 @@ export type { RunChange, RunFilter, RunIdentity, RunView } from './modules/runs/
 export { PolicyBackend } from './modules/gateways/service.ts';
 export { Redaction } from './modules/invoke/service.ts';
 export { Health } from './modules/health/service.ts';
+export { Metrics } from './modules/metrics/service.ts';
 export { type ServerOptions, createServer } from './server.ts';

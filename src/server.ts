@@ -1,9 +1,7 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer as createHttpServer } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer as createHttpServer } from 'node:http';
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { Auth } from './auth.ts';
-import { BootError } from './boot-error.ts';
 import type { Caller } from './caller.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type ContextSource, authenticate } from './context.ts';
@@ -16,6 +14,7 @@ import { type StartedModules, planModules, startModules } from './registry.ts';
 import { buildSchema } from './schema/build.ts';
 import { answerCors } from './server/cors.ts';
 import { presentError } from './server/errors.ts';
+import { listen } from './server/listen.ts';
 import { checkListener, headersOf } from './server/sign-in.ts';
 import { tour } from './server/tour.ts';
 import { serveWebSocket } from './server/websocket.ts';
@@ -49,6 +48,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+const ownSettings = { module: 'server', host: 'SLIPWAY_HOST', port: 'SLIPWAY_PORT' };
+
 /** Modules to a running server: plan, open the cluster, build the schema, start, listen. */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { log, clock = systemClock, dataDir, host = '127.0.0.1', allowedHosts = [], allowedOrigins = [] } = options;
@@ -68,7 +69,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     const graphql = (req: IncomingMessage, res: ServerResponse, caller: Caller) => yoga(req, res, { caller } as never);
     server.on('request', httpHandler({ guard, origins, source, graphql }));
     const sockets = serveWebSocket(server, yoga, source, guard);
-    const url = await listen(server, host, options.port);
+    const url = await listen(server, { host, port: options.port }, ownSettings);
     const started = modules;
     return {
       url,
@@ -89,25 +90,6 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     await cluster.stop();
     throw error;
   }
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      const message = taken
-        ? `port ${port} on ${host} is taken.`
-        : `can't listen on ${host}:${port}: ${error.message}.`;
-      const remedy = taken
-        ? 'Stop the other program or set another port (0 picks a free one).'
-        : 'Set SLIPWAY_HOST and SLIPWAY_PORT.';
-      reject(new BootError([{ module: 'server', field: 'SLIPWAY_PORT', message, remedy }]));
-    });
-    server.listen(port, host, () => {
-      const address = server.address() as AddressInfo;
-      resolve(`http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`);
-    });
-  });
 }
 
 interface HttpParts {

@@ -5,6 +5,7 @@ import type { Environment, Settings } from '../config.ts';
 import { connect } from '../k8s/connect.ts';
 import { type EmbeddedCluster, startEmbedded } from '../k8s/embedded/index.ts';
 import type { Log } from '../log.ts';
+import { Metrics } from '../modules/metrics/service.ts';
 import { type RunningServer, createServer } from '../server.ts';
 import { loadModules } from './load-modules.ts';
 
@@ -87,10 +88,9 @@ async function announce(
     console: null,
     kubernetes: server.cluster.url,
     gateway: embedded?.gatewayUrl ?? null,
-    metrics: null,
+    metrics: server.modules.find(Metrics)?.url ?? null,
   };
   await writeFile(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, null, 2)}\n`);
-  const { graphql, console, kubernetes, gateway } = endpoints;
-  const addresses = { graphql, console, kubernetes, gateway, ...(embedded && { graphiql: `${server.url}/graphiql` }) };
+  const addresses = { ...endpoints, ...(embedded && { graphiql: `${server.url}/graphiql` }) };
   void server.cluster.synced().then(() => log.info(addresses, 'ready'));
 }

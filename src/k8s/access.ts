@@ -63,6 +63,8 @@ export interface ReviewedAccessOptions {
   /** The namespaces that exist as far as we know: a scope is decided for each of them. */
   namespaces: () => Iterable<string>;
   clock: Clock;
+  /** Of every question that was put to the cluster. */
+  onReview?: (answer: 'allowed' | 'denied' | 'failed') => void;
 }
 
 interface Decision {
@@ -75,7 +77,12 @@ interface Decision {
  * Callers' rights by the cluster's own RBAC, one SubjectAccessReview for each user, right and namespace. No decision, no
  * access: while the cluster can't be asked, what is not remembered rejects with UNAVAILABLE or TIMEOUT.
  */
-export function createReviewedAccess({ client, namespaces, clock }: ReviewedAccessOptions): (caller: Caller) => Access {
+export function createReviewedAccess({
+  client,
+  namespaces,
+  clock,
+  onReview,
+}: ReviewedAccessOptions): (caller: Caller) => Access {
   const decisions = new Map<string, Decision>();
 
   function decide(caller: Caller, right: Right, namespace: string): Promise<boolean> {
@@ -106,8 +113,11 @@ export function createReviewedAccess({ client, namespaces, clock }: ReviewedAcce
         metadata: { name: '' },
         spec: { user, groups, resourceAttributes: { ...right, ...(namespace && { namespace }) } },
       });
-      return status?.allowed === true && status.denied !== true;
+      const allowed = status?.allowed === true && status.denied !== true;
+      onReview?.(allowed ? 'allowed' : 'denied');
+      return allowed;
     } catch (error) {
+      onReview?.('failed');
       throw toSlipwayError(error, { own: true });
     }
   }

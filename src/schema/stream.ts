@@ -12,9 +12,11 @@ import type { Entry } from './stream/history.ts';
 import { type ItemSource, createLedger } from './stream/ledger.ts';
 import { type Member, type StreamRequest, renewScope } from './stream/member.ts';
 import { type MemberLimits, createMembers } from './stream/members.ts';
+import type { StreamCounts } from './stream/subscriber.ts';
 
 export { streamEventTypes } from './stream/events.ts';
 export type { StreamEvent, StreamEventType } from './stream/events.ts';
+export type { StreamCounts } from './stream/subscriber.ts';
 export { SlowConsumer } from './stream/member.ts';
 export type { StreamRequest } from './stream/member.ts';
 
@@ -43,6 +45,7 @@ export interface StreamLimits extends MemberLimits {
 /** Snapshot, then changes, to any number of subscribers (the protocol is that of `Subscription` in the schema). */
 export interface Stream<Item> {
   readonly subscribers: number;
+  readonly counts: Readonly<StreamCounts>;
   /** INVALID with field `after` for a garbage cursor. */
   subscribe(request: StreamRequest<Item>): AsyncIterableIterator<StreamEvent<Item>, undefined>;
   /** Resolves the scopes of all subscribers now. */
@@ -107,6 +110,7 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
     get subscribers() {
       return members.size;
     },
+    counts: members.counts,
     subscribe(request) {
       const { after = null, scope } = request;
       // Before there is a group that a garbage cursor would leave behind.

@@ -37,7 +37,7 @@ describe('slipway', () => {
     for (const name of ['@acme/absent', 'gatewys', 'SLIPWAY_PROT']) expect(stderr).toContain(name);
   });
 
-  test.each([['SLIPWAY_PORT'], ['SLIPWAY_EMBEDDED_API_PORT'], ['SLIPWAY_GATEWAY_PORT']])(
+  test.each([['SLIPWAY_PORT'], ['SLIPWAY_METRICS_PORT'], ['SLIPWAY_EMBEDDED_API_PORT'], ['SLIPWAY_GATEWAY_PORT']])(
     'a taken port is a boot error that names %s',
     async (setting) => {
       const blocker = createServer().listen(0, '127.0.0.1');
@@ -59,15 +59,16 @@ describe('slipway', () => {
 
   test('writes its addresses before the ready line, and ends cleanly on SIGTERM', async () => {
     const dataDir = join(folder, 'data');
-    const server = await startProcess(serverEnvironment(dataDir));
+    const server = await startProcess(serverEnvironment(dataDir, { SLIPWAY_METRICS_PORT: '0' }));
     const endpoints = JSON.parse(await readFile(join(dataDir, 'endpoints.json'), 'utf8'));
     expect(endpoints).toEqual({
       graphql: server.ready.graphql,
       console: null,
       kubernetes: server.ready.kubernetes,
       gateway: server.ready.gateway,
-      metrics: null,
+      metrics: server.ready.metrics,
     });
+    expect((await fetch(endpoints.metrics)).status).toBe(200);
     await server.end();
     expect(server.child.exitCode).toBe(0);
   });

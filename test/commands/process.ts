@@ -9,6 +9,7 @@ export interface Endpoints {
   graphql: string;
   kubernetes: string;
   gateway: string;
+  metrics: string | null;
 }
 
 export interface ServerProcess {

@@ -25,8 +25,8 @@ const cases = subsets(builtinModules)
 
 describe('every subset of the built-in modules whose needs are met', () => {
   test('there are as many as the needs allow', () => {
-    // auth or not, times: no runs, or runs with any of health, invoke and gateways.
-    expect(cases).toHaveLength(2 * (1 + 2 ** 3));
+    // auth or not, metrics or not, times: no runs, or runs with any of health, invoke and gateways.
+    expect(cases).toHaveLength(2 * 2 * (1 + 2 ** 3));
   });
 
   test.each(cases)('%s: builds a valid schema and starts', async (_names, subset) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openSqlite } from '../../database.ts';
 import { defineModule } from '../../module.ts';
+import { Metrics } from '../metrics/service.ts';
 import { Runs } from '../runs/service.ts';
 import { healthConfig } from './config.ts';
 import { createHealthStream, startHistory } from './health.ts';
@@ -13,13 +14,15 @@ export const health = defineModule({
   name: 'health',
   description: 'Streams every change of health and keeps the history of it.',
   needs: { runs: Runs },
+  uses: { metrics: Metrics },
   provides: { health: Health },
   config: healthConfig,
   schema: addHealth,
   async start(host) {
     const { config, cluster, clock, log } = host;
-    const { runs } = host.deps;
+    const { runs, metrics } = host.deps;
     const changes = createHealthStream(runs, cluster, clock);
+    metrics?.stream('serviceHealthChanged', changes);
     host.onStop(() => changes.stop());
     if (config.history === 'off') return { health: { changes, transitions: () => Promise.resolve(null) } };
     const store = await openTransitions(openSqlite(join(host.dataDir, 'health.db')), () => clock.now());

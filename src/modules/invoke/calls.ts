@@ -3,7 +3,6 @@ import { SlipwayError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Context } from '../../module.ts';
 import type { RunView, Runs } from '../runs/service.ts';
-import { audit } from './audit.ts';
 import type { InvokeConfig } from './config.ts';
 import type { Entry } from './entry.ts';
 import type { History } from './history.ts';
@@ -23,6 +22,8 @@ export interface CallParts {
   redactor: Redactor;
   slots: Slots;
   admits: Admits;
+  /** Of every call, made or refused, once it has ended. */
+  onEnd: (mutation: string, run: RunView, entry: Entry) => void;
   clock: Clock;
   log: Log;
 }
@@ -139,7 +140,7 @@ async function admit(
 }
 
 async function recordRefusal(
-  { history, config, redactor, log }: CallParts,
+  { history, config, redactor, onEnd, log }: CallParts,
   entry: Entry,
   mutation: string,
   run: RunView,
@@ -147,7 +148,7 @@ async function recordRefusal(
 ): Promise<void> {
   if (!(error instanceof SlipwayError)) return;
   const refused: Entry = { ...entry, outcome: 'REFUSED', errorCode: error.code, message: error.message };
-  audit(log, mutation, run, refused);
+  onEnd(mutation, run, refused);
   try {
     await history?.insert(keptEntry(refused, config, redactor));
   } catch (failure) {
@@ -178,12 +179,12 @@ async function recordStart(
 }
 
 async function recordEnd(
-  { history, config, redactor, log }: CallParts,
+  { history, config, redactor, onEnd, log }: CallParts,
   entry: Entry,
   mutation: string,
   run: RunView,
 ): Promise<void> {
-  audit(log, mutation, run, entry);
+  onEnd(mutation, run, entry);
   try {
     await history?.finish(keptEntry(entry, config, redactor));
   } catch (failure) {

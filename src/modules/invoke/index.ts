@@ -1,8 +1,11 @@
 import { openDatabase } from '../../database.ts';
 import { defineModule } from '../../module.ts';
+import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
+import { audit } from './audit.ts';
 import { createCalls } from './calls.ts';
 import { type InvokeConfig, invokeConfig } from './config.ts';
+import { countCalls } from './counting.ts';
 import { type History, openHistory } from './history.ts';
 import { createInvoker } from './invoker.ts';
 import { builtinRedaction, createRedactor } from './redaction.ts';
@@ -18,7 +21,7 @@ export const invoke = defineModule({
   name: 'invoke',
   description: 'Calls services for callers outside the cluster, and keeps a history of it.',
   needs: { runs: Runs },
-  uses: { redactions: Redaction },
+  uses: { redactions: Redaction, metrics: Metrics },
   provides: { invocations: Invocations, redaction: Redaction, actions: RunAction },
   config: invokeConfig,
   schema: addInvoke,
@@ -28,6 +31,7 @@ export const invoke = defineModule({
       onStop(() => history.close());
       onStop(await keepTidy({ history, config, clock, log }));
     }
+    const count = countCalls(deps.metrics);
     const calls = createCalls({
       runs: deps.runs,
       history,
@@ -35,6 +39,10 @@ export const invoke = defineModule({
       redactor: createRedactor(deps.redactions),
       slots: createSlots({ total: config.maxCalls, perCaller: config.maxCallsPerCaller }),
       admits: admittedAddresses(cluster),
+      onEnd(mutation, run, entry) {
+        audit(log, mutation, run, entry);
+        count(mutation, entry);
+      },
       clock,
       log,
     });

@@ -2,7 +2,7 @@ import type { Scope } from '../../caller.ts';
 import { SlipwayError } from '../../errors.ts';
 import type { Context } from '../../module.ts';
 import type { Group } from './group.ts';
-import type { Subscriber } from './subscriber.ts';
+import type { StreamCounts, Subscriber } from './subscriber.ts';
 
 export interface StreamRequest<Item> {
   /** The filter as the caller gave it: equal filters in equal scopes share their work and each other's cursors. */
@@ -23,6 +23,7 @@ export interface Member<Item> {
   readonly request: StreamRequest<Item>;
   readonly subscriber: Subscriber<Item>;
   group: Group<Item, Member<Item>>;
+  readonly counts: StreamCounts;
   renewing: boolean;
 }
 
@@ -37,12 +38,15 @@ export class SlowConsumer extends SlipwayError {
 }
 
 // The connection first: once it is closing, no error or completion is sent that clients would take as final.
-export function endSlow<Item>({ request, subscriber }: Member<Item>): void {
+export function endSlow<Item>({ request, subscriber, counts }: Member<Item>): void {
+  counts.slow += 1;
   request.end?.(4410, 'Too slow, resume by cursor');
   subscriber.end(new SlowConsumer());
 }
 
-export function endForbidden<Item>({ request, subscriber }: Member<Item>, cause?: unknown): void {
+export function endForbidden<Item>({ request, subscriber, counts }: Member<Item>, cause?: unknown): void {
+  if (subscriber.ended) return;
+  counts.forbidden += 1;
   request.end?.(4403, 'Rights have changed, subscribe again');
   const message = 'Your rights have changed: subscribe again to see what you may see now.';
   subscriber.end(new SlipwayError('FORBIDDEN', message, { cause }));

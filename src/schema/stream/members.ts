@@ -3,7 +3,7 @@ import type { StreamEvent } from './events.ts';
 import type { Group } from './group.ts';
 import { type Member, type StreamRequest, endSlow } from './member.ts';
 import { createRounds } from './rounds.ts';
-import { Subscriber } from './subscriber.ts';
+import { type StreamCounts, Subscriber } from './subscriber.ts';
 
 export interface MemberLimits {
   /** Unread events of one subscriber; one more and it is ended. @default 10000 */
@@ -17,6 +17,7 @@ export interface MemberLimits {
 /** All open subscriptions: looked after in rounds, while there are any. */
 export interface Members<Item> {
   readonly size: number;
+  readonly counts: Readonly<StreamCounts>;
   add(
     request: StreamRequest<Item>,
     group: Group<Item, Member<Item>>,
@@ -36,6 +37,7 @@ export function createMembers<Item>(options: {
 }): Members<Item> {
   const { clock, limits, terminal, renew, leave } = options;
   const members = new Set<Member<Item>>();
+  const counts: StreamCounts = { delivered: 0, coalesced: 0, slow: 0, forbidden: 0 };
   let renewedAt = 0;
 
   function endStalled(now: number, paused: boolean): void {
@@ -61,6 +63,7 @@ export function createMembers<Item>(options: {
     get size() {
       return members.size;
     },
+    counts,
     add(request, group, preamble) {
       const { signal } = request;
       const abort = () => subscriber.end();
@@ -69,8 +72,8 @@ export function createMembers<Item>(options: {
         leave(member);
         signal?.removeEventListener('abort', abort);
       };
-      const subscriber = new Subscriber(preamble, { now: () => clock.now(), terminal, onEnd });
-      const member: Member<Item> = { request, subscriber, group, renewing: false };
+      const subscriber = new Subscriber(preamble, { now: () => clock.now(), terminal, onEnd, counts });
+      const member: Member<Item> = { request, subscriber, group, counts, renewing: false };
       members.add(member);
       group.members.add(member);
       signal?.addEventListener('abort', abort, { once: true });

@@ -6,6 +6,18 @@ interface Waiter<Item> {
   reject(error: Error): void;
 }
 
+/** Rising numbers of all subscribers of a stream. */
+export interface StreamCounts {
+  /** Events that were read. */
+  delivered: number;
+  /** Changes that were merged into a later one before they were read. */
+  coalesced: number;
+  /** Subscribers that were ended because they read too slowly. */
+  slow: number;
+  /** Subscribers that were ended because their rights have changed. */
+  forbidden: number;
+}
+
 const done = { value: undefined, done: true } as const;
 
 /**
@@ -24,14 +36,21 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
   readonly #buffer: Buffer<Item>;
   readonly #now: () => number;
   readonly #onEnd: () => void;
+  readonly #counts: StreamCounts;
 
   constructor(
     preamble: Iterator<StreamEvent<Item>>,
-    options: { now: () => number; terminal: (item: Item) => string | null; onEnd: () => void },
+    options: {
+      now: () => number;
+      terminal: (item: Item) => string | null;
+      onEnd: () => void;
+      counts: StreamCounts;
+    },
   ) {
     this.#buffer = createBuffer(options.terminal);
     this.#now = options.now;
     this.#onEnd = options.onEnd;
+    this.#counts = options.counts;
     this.#preamble = preamble;
     this.#advance();
     this.stalledSince = options.now();
@@ -49,7 +68,7 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
   push(event: StreamEvent<Item>): void {
     if (this.#ended) return;
     const waiter = this.#waiters.shift();
-    if (waiter) return waiter.resolve({ value: event, done: false });
+    if (waiter) return waiter.resolve(this.#deliver(event));
     this.#buffer.push(event);
     this.stalledSince ??= this.#now();
   }
@@ -64,7 +83,7 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
     while (this.#waiters.length > 0) {
       const value = this.#take();
       if (!value) return;
-      this.#waiters.shift()?.resolve({ value, done: false });
+      this.#waiters.shift()?.resolve(this.#deliver(value));
     }
   }
 
@@ -85,7 +104,7 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
 
   next(): Promise<IteratorResult<StreamEvent<Item>, undefined>> {
     const event = this.#ended ? undefined : this.#take();
-    if (event) return Promise.resolve({ value: event, done: false });
+    if (event) return Promise.resolve(this.#deliver(event));
     if (this.#failure) {
       const failure = this.#failure;
       this.#failure = null;
@@ -119,6 +138,12 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
     if (this.#ahead) this.#advance();
     this.stalledSince = this.#ahead || this.#buffer.size > 0 ? this.#now() : null;
     return event;
+  }
+
+  #deliver(event: StreamEvent<Item>): IteratorYieldResult<StreamEvent<Item>> {
+    this.#counts.delivered += 1;
+    this.#counts.coalesced += event.coalesced;
+    return { value: event, done: false };
   }
 
   #advance(): void {

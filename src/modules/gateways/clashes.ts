@@ -17,7 +17,7 @@ export interface Claim {
 
 export interface ClashSources {
   routes: Iterable<HTTPRoute>;
-  projectOf(route: HTTPRoute): string | null;
+  projectOf: (route: HTTPRoute) => string | null;
   /** What the caller sees: only such routes are named. */
   scope: Scope;
 }

@@ -3,7 +3,7 @@ import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } fro
 import type { Context } from '../../module.ts';
 import { ownedByPlatform, policyNameOf } from './names.ts';
 import type { Operations } from './operations.ts';
-import { attachedTo, targetsOf } from './policies.ts';
+import { attachedTo, hasOneTarget } from './policies.ts';
 import { desiredVersion } from './view.ts';
 import { changed, deleteRead, getOrNull, linkPatch, patchRead } from './writes.ts';
 
@@ -44,13 +44,13 @@ export async function readPresent(
   const cached = [...operations.lookups.policiesIn(namespace)].filter(
     ({ metadata }) => metadata.name !== policyNameOf(name),
   );
-  const attached = attachedTo({ namespace, name }, own ? [own, ...cached] : cached);
+  const attached = attachedTo(route.metadata, own ? [own, ...cached] : cached);
   const version = input.resourceVersion ?? null;
   if (version !== null && version !== desiredVersion(route, attached)) {
     const error = changed(httpRoutes, name);
     throw new SlipwayError('CONFLICT', error.message, { field: 'resourceVersion', reason: 'STALE_VERSION' });
   }
-  const policy = own && attached.includes(own) && targetsOf(own).length === 1 ? own : null;
+  const policy = own && attached.includes(own) && hasOneTarget(own) ? own : null;
   return { route, policy, attached };
 }
 

@@ -79,9 +79,10 @@ function readApiKey(part: NonNullable<PolicySpec['apiKeyAuth']>): GatewayAuth | 
 
 function readJwt({ providers, ...rest }: NonNullable<PolicySpec['jwt']>): GatewayAuth | { kind: 'OTHER' } {
   const [provider, ...others] = providers;
-  const weakened = Object.values(rest).some((value) => value === true);
+  // `optional` and its like let requests without a token pass: whoever asked for tokens is not protected.
+  if (Object.values(rest).some(Boolean)) return { kind: 'NONE' };
   const jwksUri = provider?.remoteJWKS?.uri;
-  if (!provider || jwksUri === undefined || others.length > 0 || weakened) return { kind: 'OTHER' };
+  if (!provider || jwksUri === undefined || others.length > 0) return { kind: 'OTHER' };
   return {
     kind: 'JWT',
     jwksUri,

@@ -19,8 +19,8 @@ export function repeatOf(
   { idempotencyKey, ...input }: { idempotencyKey?: string | null | undefined },
 ): Repeat | null {
   if (idempotencyKey === null || idempotencyKey === undefined) return null;
-  if (!/^[\x20-\x7e]{8,128}$/.test(idempotencyKey)) {
-    throw invalid('idempotencyKey', 'An idempotency key has 8 to 128 printable ASCII characters.', 'KEY_INVALID');
+  if (!/^\P{C}{8,128}$/u.test(idempotencyKey)) {
+    throw invalid('idempotencyKey', 'An idempotency key has 8 to 128 printable characters.', 'KEY_INVALID');
   }
   return { key: digest(JSON.stringify([caller, mutation, idempotencyKey])), input: digest(canonical(input)) };
 }

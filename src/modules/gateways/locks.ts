@@ -4,10 +4,10 @@ export interface Locks {
 }
 
 export function createLocks(): Locks {
-  const last = new Map<string, Promise<unknown>>();
+  const last = new Map<string, Promise<void>>();
   return {
     async run(keys, task) {
-      const before = keys.map((key) => last.get(key));
+      const before = keys.flatMap((key) => last.get(key) ?? []);
       // Joined to every queue in one step, so two tasks never wait for each other.
       const turn = Promise.all(before).then(task);
       const done = turn.then(

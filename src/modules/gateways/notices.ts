@@ -3,7 +3,7 @@ import { encrypted, type ParentLookup, urlOf } from './parents.ts';
 import { inheritedPolicy } from './policies.ts';
 import type { RouteShape } from './route.ts';
 import type { GatewayAuth } from './service.ts';
-import type { BackendTarget, ParentTarget } from './targets.ts';
+import type { KnownBackend, ParentTarget } from './targets.ts';
 
 /** Something that is allowed but may not be meant. */
 export interface GatewayNotice {
@@ -14,11 +14,12 @@ export interface GatewayNotice {
 
 export interface NoticeInput {
   shape: RouteShape & { hostname: string };
-  auth: GatewayAuth;
+  /** OTHER: there is protection, but not of our making. */
+  auth: GatewayAuth | { kind: 'OTHER' };
   parent: ParentTarget;
   taking: readonly GatewayListener[];
-  backend: BackendTarget;
-  policiesIn(namespace: string): Iterable<SecurityPolicy>;
+  backend: KnownBackend;
+  policiesIn: (namespace: string) => Iterable<SecurityPolicy>;
   lookup: ParentLookup;
 }
 
@@ -52,7 +53,7 @@ function authNotices({ auth, shape, taking, parent, lookup }: NoticeInput): Gate
 
 function inheritanceNotices({ auth, parent, taking, policiesIn }: NoticeInput): GatewayNotice[] {
   const names = taking.map(({ name }) => name);
-  const inherited = inheritedPolicy(parent.ref, names, policiesIn(parent.ref.namespace));
+  const inherited = inheritedPolicy(parent.gateway, names, policiesIn(parent.ref.namespace));
   if (!inherited) return [];
   const { name } = inherited.metadata;
   return [

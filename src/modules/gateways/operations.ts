@@ -8,16 +8,21 @@ import { type Context, serviceRef } from '../../module.ts';
 import type { Runs } from '../runs/service.ts';
 import { type Claim, clashOf } from './clashes.ts';
 import type { GatewaysConfig } from './config.ts';
-import { type CreateGatewayInput, createGateway, type GatewayResult } from './create.ts';
+import { createGateway, type GatewayResult } from './create.ts';
 import { type DeleteGatewayInput, deleteGateway } from './delete.ts';
 import { rememberedKey } from './idempotency.ts';
 import { createLocks, type Locks } from './locks.ts';
 import { projectLabel } from './names.ts';
-import type { ParentLookup } from './parents.ts';
+import { envoyGateway } from './envoy-gateway.ts';
+import { controllerOf, type ParentLookup } from './parents.ts';
+import type { CreateGatewayInput } from './plan.ts';
 import { simpleRule } from './route.ts';
-import type { GatewayView } from './service.ts';
-import type { BackendFor, Store } from './store.ts';
-import type { TargetSources } from './targets.ts';
+import { createSecrets } from './secrets/secrets.ts';
+import type { GatewaySecrets } from './secrets/service.ts';
+import type { GatewayView, PolicyBackend } from './service.ts';
+import type { BackendFor } from './backends.ts';
+import type { Store } from './store.ts';
+import { defaultParent, type TargetSources } from './targets.ts';
 import { type UpdateGatewayInput, updateGateway } from './update.ts';
 
 /** What the mutations share. */
@@ -25,11 +30,11 @@ export interface Operations extends TargetSources {
   store: Store;
   clock: Clock;
   locks: Locks;
-  lookups: { policiesIn(namespace: string): Iterable<SecurityPolicy>; lookup: ParentLookup };
+  lookups: { policiesIn: (namespace: string) => Iterable<SecurityPolicy>; lookup: ParentLookup };
   /** Routes that remember an idempotency key, by its hash. */
   routesOfKey(key: string): Iterable<HTTPRoute>;
-  /** Refuses a place on a Gateway that somebody has, as far as the cache knows. */
-  refuseClash(context: Context, claim: Claim): Promise<void>;
+  /** Refuses a place on a Gateway that somebody has, as far as the cache knows, or with `live` the server. */
+  refuseClash(context: Context, claim: Claim, live?: boolean): Promise<void>;
   /** After the write: refuses it when another server gave the same place away at the same time. */
   refuseLostRace(context: Context, claim: Claim, route: HTTPRoute): Promise<void>;
   /** The view as of these written objects, once queries show them too. */
@@ -41,6 +46,7 @@ export interface GatewayOperations {
   create(context: Context, input: CreateGatewayInput): Promise<GatewayResult>;
   update(context: Context, input: UpdateGatewayInput): Promise<GatewayResult>;
   delete(context: Context, input: DeleteGatewayInput): Promise<Pick<GatewayResult, 'objects'>>;
+  readonly secrets: GatewaySecrets;
 }
 export const GatewayOperations = serviceRef<GatewayOperations>('slipway.gateway-operations');
 
@@ -69,12 +75,18 @@ export function createOperations(parts: Parts): GatewayOperations {
   }
 
   /** Straight from the server, with our own identity: routes of others count too. */
-  async function liveRoutes(): Promise<HTTPRoute[]> {
+  async function liveRoutes(): Promise<HTTPRoute[] | null> {
     const places = cluster.watchedNamespaces ?? [undefined];
-    const lists = await Promise.all(
-      places.map((namespace) => cluster.client.list(httpRoutes, namespace === undefined ? {} : { namespace })),
-    );
-    return lists.flatMap(({ items }) => items);
+    try {
+      const lists = await Promise.all(
+        places.map((namespace) => cluster.client.list(httpRoutes, namespace === undefined ? {} : { namespace })),
+      );
+      return lists.flatMap(({ items }) => items);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      log.warn({ err: error }, 'could not check for a gateway of the same address on another server');
+      return null;
+    }
   }
 
   const operations: Operations = {
@@ -86,19 +98,12 @@ export function createOperations(parts: Parts): GatewayOperations {
       const key = rememberedKey(route);
       return key === null ? [] : [key];
     }),
-    async refuseClash(context, claim) {
-      const error = await clash(context, claim, routes.list());
+    async refuseClash(context, claim, live = false) {
+      const error = await clash(context, claim, (live && (await liveRoutes())) || routes.list());
       if (error) throw error;
     },
     async refuseLostRace(context, claim, route) {
-      let present: HTTPRoute[];
-      try {
-        present = await liveRoutes();
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        log.warn({ err: error }, 'could not check for a gateway of the same address on another server');
-        return;
-      }
+      const present = (await liveRoutes()) ?? [];
       // Of the same second both give way: the one that was written last always sees the other.
       const made = route.metadata.creationTimestamp ?? '';
       const older = present.filter(
@@ -116,9 +121,23 @@ export function createOperations(parts: Parts): GatewayOperations {
     },
   };
 
-  return {
-    create: (context, input) => createGateway(operations, context, input),
-    update: (context, input) => updateGateway(operations, context, input),
-    delete: (context, input) => deleteGateway(operations, context, input),
+  /** Before the first lists are in, everything would seem free, and nothing to be there. */
+  const listed = async <T>(task: () => Promise<T>): Promise<T> => {
+    await cluster.synced();
+    return task();
   };
+  return {
+    create: (context, input) => listed(() => createGateway(operations, context, input)),
+    update: (context, input) => listed(() => updateGateway(operations, context, input)),
+    delete: (context, input) => listed(() => deleteGateway(operations, context, input)),
+    secrets: createSecrets({ cluster, locks: operations.locks, backend: () => secretsBackend(operations) }),
+  };
+}
+
+/** Who will read Secrets: the implementation of the default Gateway, else Envoy Gateway. */
+function secretsBackend(operations: Operations): PolicyBackend {
+  const ref = defaultParent(operations);
+  const gateway = ref && operations.parents.gateway(ref.namespace, ref.name);
+  const controller = gateway ? controllerOf(gateway, operations.parents) : null;
+  return operations.backendFor(controller) ?? envoyGateway;
 }

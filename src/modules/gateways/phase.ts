@@ -26,6 +26,8 @@ export interface PhaseInput {
   attached: readonly SecurityPolicy[];
   /** What the one in force stands for. */
   kind: GatewayAuthKind;
+  /** A policy was attached before: that none is now is no matter of caches that fill one after the other. */
+  wasProtected: boolean;
   /** The policy of the name that the route's own one has, wherever it is attached. */
   strayed: boolean;
   names: Omit<ReasonNames, 'parent' | 'detail'>;
@@ -79,21 +81,26 @@ function protection(input: PhaseInput): Finding[] {
   if (!policy) {
     if (!wanted) return [];
     const until = createdAt(input.route, now) + policyGraceMs;
-    if (now < until) return [found('PROGRESSING', 'The protection is being put in place.', until)];
+    if (now < until && !input.wasProtected)
+      return [found('PROGRESSING', 'The protection is being put in place.', until)];
     const why = input.strayed
       ? `the policy ${names.policy} is attached to something else`
       : `the policy ${names.policy} is missing`;
     return [found('UNPROTECTED', `This gateway should be protected, but ${why}. Set the protection again.`)];
   }
   if (wanted && kind === 'NONE') {
-    const message = `This gateway should be protected, but the policy ${names.policy} asks nobody for anything. Set it again.`;
+    const message = `This gateway should be protected, but the policy ${policy.metadata.name} asks nobody for anything. Set it again.`;
     return [found('UNPROTECTED', message)];
   }
-  return kind === 'NONE' && !wanted ? [] : policyFindings(input, policy);
+  if (kind === 'NONE') return [];
+  // Of several the oldest is in force. Where the route's own one is not, what was asked for is not.
+  const judged = attached.filter((one) => one === policy || (wanted && one.metadata.name === names.policy));
+  return judged.flatMap((one) => policyFindings(input, one));
 }
 
 function policyFindings(input: PhaseInput, policy: SecurityPolicy): Finding[] {
-  const { now, names } = input;
+  const { now } = input;
+  const names = { ...input.names, policy: policy.metadata.name };
   return input.parents.flatMap(({ ref, gateway }) => {
     // While nobody serves the route there is nothing to protect, and the route's own state says more.
     if (!gateway || !claimed(input.route, ref)) return [];

@@ -1,46 +1,57 @@
 import {
+  type Gateway,
   gateways,
   type HTTPRoute,
   httpRoutes,
+  type KubeObject,
   type PolicyTargetRef,
+  type Resource,
   type SecurityPolicy,
 } from '../../k8s/resources.ts';
+import { matchesSelector } from '../../k8s/selectors.ts';
 import { authAnnotation, policyNameOf } from './names.ts';
 import { simpleRule } from './route.ts';
-import type { GatewayAuthKind, ParentName } from './service.ts';
+import type { GatewayAuthKind } from './service.ts';
 
+/** What a policy names as its targets; those it selects by label are not among them. */
 export function targetsOf(policy: SecurityPolicy): PolicyTargetRef[] {
   return [...(policy.spec.targetRefs ?? []), ...(policy.spec.targetRef ? [policy.spec.targetRef] : [])];
 }
 
-const targetsRoute = (target: PolicyTargetRef, route: string): boolean =>
-  target.kind === httpRoutes.kind && target.group === httpRoutes.group && target.name === route;
+/** True for policies that find their targets by label: any object of their namespace may be one. */
+export const selects = ({ spec }: SecurityPolicy): boolean => (spec.targetSelectors?.length ?? 0) > 0;
+
+type Target = Pick<KubeObject['metadata'], 'name' | 'namespace' | 'labels'>;
+
+/** The references by which a policy is attached to an object; one without sectionName for a selected object. */
+function attachments(policy: SecurityPolicy, resource: Resource, target: Target): PolicyTargetRef[] {
+  if (policy.metadata.namespace !== target.namespace) return [];
+  const { group, kind } = resource;
+  const { name } = target;
+  const named = targetsOf(policy).filter((ref) => ref.kind === kind && ref.group === group && ref.name === name);
+  const selected = (policy.spec.targetSelectors ?? []).some(
+    (selector) =>
+      selector.kind === kind && (selector.group ?? group) === group && matchesSelector(selector, target.labels),
+  );
+  return selected ? [...named, { group, kind, name }] : named;
+}
 
 /** The policies attached to a route, those for a single rule of it too. */
-export function attachedTo(
-  route: { namespace?: string | undefined; name: string },
-  policies: Iterable<SecurityPolicy>,
-): SecurityPolicy[] {
-  return [...policies].filter(
-    (policy) =>
-      policy.metadata.namespace === route.namespace &&
-      targetsOf(policy).some((target) => targetsRoute(target, route.name)),
-  );
+export function attachedTo(route: Target, policies: Iterable<SecurityPolicy>): SecurityPolicy[] {
+  return [...policies].filter((policy) => attachments(policy, httpRoutes, route).length > 0);
 }
 
 /** The policy attached to a Gateway that a route inherits: a listener's before the whole Gateway's. */
 export function inheritedPolicy(
-  parent: ParentName,
+  gateway: Gateway,
   listeners: readonly string[],
   policies: Iterable<SecurityPolicy>,
 ): SecurityPolicy | null {
   const found: { policy: SecurityPolicy; specific: boolean }[] = [];
   for (const policy of policies) {
-    if (policy.metadata.namespace !== parent.namespace) continue;
-    for (const target of targetsOf(policy)) {
-      if (target.kind !== gateways.kind || target.name !== parent.name) continue;
-      if (target.sectionName !== undefined && !listeners.includes(target.sectionName)) continue;
-      found.push({ policy, specific: target.sectionName !== undefined });
+    for (const { sectionName } of attachments(policy, gateways, gateway.metadata)) {
+      if (sectionName !== undefined && !listeners.includes(sectionName)) continue;
+      found.push({ policy, specific: sectionName !== undefined });
     }
   }
   found.sort((a, b) => Number(b.specific) - Number(a.specific) || byAge(a.policy, b.policy));
@@ -66,15 +77,17 @@ export function authWord(kind: GatewayAuthKind): string {
   return Object.entries(asked).find(([, value]) => value === kind)?.[0] ?? 'none';
 }
 
+/** The policy is attached to one named object and nothing else. */
+export const hasOneTarget = (policy: SecurityPolicy): boolean => targetsOf(policy).length === 1 && !selects(policy);
+
 /** The route is one rule to one Service, and its protection is one policy for it alone. */
 export function simpleGateway(route: HTTPRoute, attached: readonly SecurityPolicy[]): boolean {
   const [policy, ...others] = attached;
   if (!simpleRule(route) || others.length > 0) return false;
   if (!policy) return true;
-  const targets = targetsOf(policy);
   return (
     policy.metadata.name === policyNameOf(route.metadata.name) &&
-    targets.length === 1 &&
-    targets[0]?.sectionName === undefined
+    hasOneTarget(policy) &&
+    targetsOf(policy)[0]?.sectionName === undefined
   );
 }

@@ -12,16 +12,11 @@ import type { BackendTarget, ParentTarget } from './targets.ts';
 export function policyFor(
   route: { name: string; namespace: string },
   auth: GatewayAuth,
-  { ref, controller, policies }: ParentTarget,
+  parent: ParentTarget,
 ): SecurityPolicy | null {
+  const { policies } = parent;
   if (auth.kind === 'NONE') return null;
-  if (!policies?.kinds.includes(auth.kind)) {
-    const who = controller ?? 'its GatewayClass, which has no controller';
-    const message =
-      `Slipway can't have the Gateway ${ref.namespace}/${ref.name} enforce this protection (${who}). ` +
-      'Choose another Gateway; nothing was opened.';
-    throw new SlipwayError('NOT_SUPPORTED', message, { field: 'auth', reason: 'AUTH_NOT_SUPPORTED' });
-  }
+  if (!policies?.kinds.includes(auth.kind)) throw notEnforced(parent);
   const policy = policies.policy(route, auth);
   // A back end that makes nothing of a protection would leave the route open.
   if (!policy) throw new Error(`The policy back end ${policies.name} made no policy for ${auth.kind}.`);
@@ -35,6 +30,21 @@ export function policyFor(
     },
   };
 }
+
+/** The Gateway's controller is one that Slipway has no back end for, or one that can't do this kind. */
+export function notEnforced({ ref, controller }: ParentTarget): SlipwayError {
+  const who = controller ?? 'its GatewayClass, which has no controller';
+  const message =
+    `Slipway can't have the Gateway ${ref.namespace}/${ref.name} enforce this protection (${who}). ` +
+    'Choose another Gateway; nothing was opened.';
+  return new SlipwayError('NOT_SUPPORTED', message, { field: 'auth', reason: 'AUTH_NOT_SUPPORTED' });
+}
+
+/** What a mutation locks so that the Secret it counts on is not deleted meanwhile. */
+export const secretLocks = (namespace: string, auth: GatewayAuth | null): string[] =>
+  auth?.kind === 'BASIC' || auth?.kind === 'API_KEY' ? [secretLock(namespace, auth.secretName)] : [];
+
+export const secretLock = (namespace: string, name: string): string => `secret ${namespace}/${name}`;
 
 /** Refuses a Secret that is missing, not readable by the caller, or would not work. */
 export async function checkSecret(

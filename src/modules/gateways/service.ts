@@ -1,6 +1,7 @@
 import type { Access } from '../../caller.ts';
 import type { HTTPRoute, KubeObject, Secret, SecurityPolicy } from '../../k8s/resources.ts';
 import { manyRef, serviceRef } from '../../module.ts';
+import type { Stream } from '../../schema/stream.ts';
 import type { Millis, ObjectRef } from '../runs/service.ts';
 import type { Fault } from './htpasswd.ts';
 
@@ -27,11 +28,11 @@ export interface PolicyBackend {
   /** The kinds of protection it can enforce; any other is NOT_SUPPORTED, never downgraded to NONE. */
   readonly kinds: readonly GatewayAuthKind[];
   /** The policy object for a route; null for NONE. */
-  policy(route: { name: string; namespace: string }, auth: GatewayAuth): SecurityPolicy | null;
-  /** The protection a policy object stands for. */
-  read(policy: SecurityPolicy): GatewayAuth | { kind: 'OTHER' };
+  readonly policy: (route: { name: string; namespace: string }, auth: GatewayAuth) => SecurityPolicy | null;
+  /** The protection a policy object stands for; NONE for one that lets everybody pass. */
+  readonly read: (policy: SecurityPolicy) => GatewayAuth | { kind: 'OTHER' };
   /** Why a Secret can't serve; null when it can. */
-  secretProblem(secret: Secret, kind: 'BASIC' | 'API_KEY'): Fault | null;
+  readonly secretProblem: (secret: Secret, kind: 'BASIC' | 'API_KEY') => Fault | null;
 }
 export const PolicyBackend = manyRef<PolicyBackend>('slipway.policy-backend');
 
@@ -98,6 +99,8 @@ export interface GatewayView {
   ruleCount: number;
   rewritePathPrefix: string | null;
   backend: BackendName | null;
+  /** Global id of the run behind the backend. */
+  serviceRunId: string | null;
   auth: GatewayAuthView;
   parents: ParentName[];
   url: string | null;
@@ -115,6 +118,15 @@ export interface GatewayChange {
   revision: number;
 }
 
+/** The fields of `GatewayFilter`; null or absent means no filter, [] matches nothing. */
+export interface GatewayFilter {
+  namespace?: readonly string[] | null | undefined;
+  project?: readonly string[] | null | undefined;
+  search?: string | null | undefined;
+  phase?: readonly GatewayPhase[] | null | undefined;
+  serviceRunId?: string | null | undefined;
+}
+
 /** The views of all gateways, kept current from the shared caches. */
 export interface Gateways {
   /** Rises with every change of any view. */
@@ -127,6 +139,8 @@ export interface Gateways {
   visible(id: string, access: Access, field?: string): Promise<GatewayView>;
   /** The view these objects would have now. */
   view(route: HTTPRoute, policies: readonly SecurityPolicy[]): GatewayView;
+  /** Every gateway, then every change of it: what subscriptions tell. */
+  readonly changes: Stream<GatewayView>;
   /** Changes from now on, in order, each exactly once. */
   subscribe(listener: (change: GatewayChange) => void): () => void;
   /** Resolves once the caches hold these written objects, at most 2 s later. */

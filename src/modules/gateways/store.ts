@@ -13,27 +13,29 @@ import {
 } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
 import { parseGlobalId } from '../../schema/ids.ts';
-import type { Runs } from '../runs/service.ts';
+import type { Runs, RunView } from '../runs/service.ts';
+import type { BackendFor } from './backends.ts';
 import { routeNameOf } from './names.ts';
 import { controllerOf, type ParentLookup } from './parents.ts';
-import { attachedTo, targetsOf } from './policies.ts';
+import { attachedTo, selects, targetsOf } from './policies.ts';
 import { parentsOf, simpleRule } from './route.ts';
 import type { GatewayChange, Gateways, GatewayView, PolicyBackend } from './service.ts';
 import { gatewayView } from './view.ts';
-
-/** Finds the implementation of protection for a controller; undefined when nobody speaks for it. */
-export type BackendFor = (controller: string | null) => PolicyBackend | undefined;
 
 export interface StoreOptions {
   cluster: Cluster;
   runs: Runs;
   backendFor: BackendFor;
+  /** For routes of which no Gateway says who enforces their protection. */
+  readByAny: PolicyBackend['read'];
   clock: Clock;
   log: Log;
 }
 
-export interface Store extends Gateways {
+export interface Store extends Omit<Gateways, 'changes'> {
   readonly parents: ParentLookup;
+  /** False until the first lists are in: before that, what is missing might only not be listed yet. */
+  readonly started: boolean;
   stop(): void;
 }
 
@@ -49,13 +51,16 @@ export function createStore(options: StoreOptions): Store {
     parentsOf(route).map(({ namespace, name }) => `${namespace}/${name}`),
   );
   const routesOfBackend = routes.index('gateways.backend', backendKeys);
-  const policiesOfRoute = policies.index('gateways.route', (policy) =>
-    targetsOf(policy).map(({ name }) => `${policy.metadata.namespace}/${name}`),
-  );
+  const policiesOfRoute = policies.index('gateways.route', (policy) => [
+    ...targetsOf(policy).map(({ name }) => `${policy.metadata.namespace}/${name}`),
+    ...(selects(policy) ? [`${policy.metadata.namespace}/`] : []),
+  ]);
   const views = new Map<string, GatewayView>();
   const timers = new Map<string, () => void>();
   const listeners = new Set<(change: GatewayChange) => void>();
-  let revision = 0;
+  /** The uids of routes that a policy was attached to. */
+  const protectedOnce = new Set<string>();
+  let [started, policiesKnown, revision] = [false, false, 0];
 
   const readWith = (route: HTTPRoute): PolicyBackend['read'] => {
     for (const { namespace, name } of parentsOf(route)) {
@@ -63,7 +68,7 @@ export function createStore(options: StoreOptions): Store {
       const backend = gateway && options.backendFor(controllerOf(gateway, parents));
       if (backend) return backend.read;
     }
-    return options.backendFor(null)?.read ?? (() => ({ kind: 'OTHER' }));
+    return options.readByAny;
   };
 
   const view = (route: HTTPRoute, attached: readonly SecurityPolicy[]): GatewayView =>
@@ -72,13 +77,16 @@ export function createStore(options: StoreOptions): Store {
       attached,
       policiesIn: (namespace) => policies.list(namespace),
       policiesKnown: policies.synced,
+      wasProtected: protectedOnce.has(route.metadata.uid ?? ''),
       read: readWith(route),
-      projectOf: (namespace, service) => runs.byService(namespace, service)?.project ?? null,
+      runOf: (namespace, service) => runs.byService(namespace, service),
       now: clock.now(),
     });
 
-  const present = (route: HTTPRoute): GatewayView =>
-    view(route, attachedTo(route.metadata, policiesOfRoute(`${route.metadata.namespace}/${route.metadata.name}`)));
+  const present = (route: HTTPRoute): GatewayView => view(route, attachedTo(route.metadata, candidates(route)));
+  // A policy that names the route and selects it too is one.
+  const candidates = ({ metadata: { namespace, name } }: HTTPRoute): Set<SecurityPolicy> =>
+    new Set([...policiesOfRoute(`${namespace}/${name}`), ...policiesOfRoute(`${namespace}/`)]);
 
   function tell(change: Omit<GatewayChange, 'revision'>): void {
     revision += 1;
@@ -92,16 +100,19 @@ export function createStore(options: StoreOptions): Store {
   }
 
   function refresh(key: string): void {
+    if (!started) return;
     timers.get(key)?.();
     timers.delete(key);
     const slash = key.indexOf('/');
     const route = routes.get(key.slice(0, slash), key.slice(slash + 1));
     const before = views.get(key);
     if (!route) {
+      if (before) protectedOnce.delete(before.uid);
       if (views.delete(key) && before) tell({ key, before });
       return;
     }
     const after = present(route);
+    if (after.objects.policies.length > 0) protectedOnce.add(after.uid);
     views.set(key, after);
     if (after.changesAt !== null) {
       timers.set(
@@ -125,6 +136,7 @@ export function createStore(options: StoreOptions): Store {
     for (const target of targets) {
       if (target.kind === gatewayResource.kind) refreshAll(routesOfParent(`${namespace}/${target.name}`));
     }
+    if (selects(policy)) refreshAll(routes.list());
   };
 
   const unsubscribe = [
@@ -139,15 +151,33 @@ export function createStore(options: StoreOptions): Store {
     classes.subscribe(() => refreshAll(routes.list())),
     cluster.cache(namespaces).subscribe(({ object }) => refreshAll(routes.list(object.metadata.name))),
     runs.subscribe(({ before, after }) => {
-      const service = (after ?? before)?.objects.service;
-      if (!service || before?.project === after?.project) return;
-      refreshAll(routesOfBackend(`${service.metadata.namespace}/${service.metadata.name}`));
+      if (before && after && before.id === after.id && before.project === after.project) {
+        if (servicesOf(before).join() === servicesOf(after).join()) return;
+      }
+      for (const key of new Set([...servicesOf(before), ...servicesOf(after)])) refreshAll(routesOfBackend(key));
+    }),
+    cluster.freshness.subscribe(() => {
+      // Answers may be reused while the revision is the same, and staleness is part of them.
+      revision += 1;
+      if (policies.synced === policiesKnown) return;
+      policiesKnown = policies.synced;
+      refreshAll(routes.list());
     }),
   ];
-  refreshAll(routes.list());
+  let stopped = false;
+  const begin = (): void => {
+    if (stopped) return;
+    started = true;
+    policiesKnown = policies.synced;
+    refreshAll(routes.list());
+  };
+  cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
 
   return {
     parents,
+    get started() {
+      return started;
+    },
     get revision() {
       return revision;
     },
@@ -160,8 +190,10 @@ export function createStore(options: StoreOptions): Store {
     visible: (id, access, field = 'id') => visible(views, id, access, field),
     view,
     subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+      // A listener of its own for each call, so that the same function may subscribe twice.
+      const own = (change: GatewayChange) => listener(change);
+      listeners.add(own);
+      return () => listeners.delete(own);
     },
     async settled(written, deleted = false) {
       await Promise.all(
@@ -172,6 +204,7 @@ export function createStore(options: StoreOptions): Store {
       );
     },
     stop() {
+      stopped = true;
       for (const stop of unsubscribe) stop();
       for (const cancel of timers.values()) cancel();
       timers.clear();
@@ -179,6 +212,11 @@ export function createStore(options: StoreOptions): Store {
     },
   };
 }
+
+const servicesOf = (run: RunView | undefined): string[] =>
+  [run?.objects.service, ...(run?.objects.aliases ?? [])].flatMap((service) =>
+    service ? [`${service.metadata.namespace}/${service.metadata.name}`] : [],
+  );
 
 /** Everything a client can see of a view. */
 const shown = ({ objects: _objects, changesAt: _changesAt, ...visible }: GatewayView): string =>

@@ -15,8 +15,8 @@ import type { Context } from '../../module.ts';
 import { type Runs, type RunView } from '../runs/service.ts';
 import type { GatewaysConfig } from './config.ts';
 import { admits, controllerOf, namedListeners, type ParentLookup, parseParent, type RouteWish } from './parents.ts';
-import type { ParentName, PolicyBackend } from './service.ts';
-import type { BackendFor } from './store.ts';
+import type { BackendName, ParentName, PolicyBackend } from './service.ts';
+import type { BackendFor } from './backends.ts';
 
 export interface TargetSources {
   cluster: Cluster;
@@ -27,10 +27,12 @@ export interface TargetSources {
 }
 
 /** The Service a gateway leads to. */
-export interface BackendTarget {
-  namespace: string;
-  service: string;
+export interface BackendTarget extends KnownBackend {
   port: number;
+}
+
+/** One that a route names already, whether or not it is still there. */
+export interface KnownBackend extends BackendName {
   project: string | null;
   run: RunView | undefined;
 }

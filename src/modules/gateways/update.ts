@@ -1,31 +1,29 @@
-import { isDeepStrictEqual } from 'node:util';
 import { invalid, SlipwayError, throwInvalid } from '../../errors.ts';
-import type { JsonPatchOperation } from '../../k8s/cluster.ts';
-import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import { httpRoutes } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { type GatewayAuthInput, readAuth } from './auth-input.ts';
-import { allOf, asPreview, type GatewayParentInput, type GatewayResult, parentName } from './create.ts';
+import { asPreview, type GatewayResult } from './create.ts';
 import { type Present, readPresent } from './delete.ts';
-import { authParts } from './envoy-gateway.ts';
 import { hostnameProblem } from './hostname.ts';
-import { authAnnotation } from './names.ts';
+import { authAnnotation, projectLabel } from './names.ts';
 import { noticesOf } from './notices.ts';
 import type { Operations } from './operations.ts';
+import { takingListeners } from './parents.ts';
 import { normalPrefixes, type Prefixes } from './paths.ts';
+import { type GatewayBackendInput, type GatewayParentInput, parentName } from './plan.ts';
 import { askedFor, authWord, simpleGateway } from './policies.ts';
-import { checkSecret, policyFor } from './protection.ts';
+import { carryOut, policyStep, previewStep } from './policy-step.ts';
+import { secretLock } from './protection.ts';
+import { allOf } from './refusals.ts';
 import { parentsOf, routePatch, type RouteShape, simpleRule } from './route.ts';
 import type { GatewayAuth, ParentName } from './service.ts';
-import { admitted, type BackendTarget, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
-import { annotate, deleteRead, linkPatch, patchRead, policyError } from './writes.ts';
+import { admitted, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
+import { annotate, patchRead } from './writes.ts';
 
 export interface UpdateGatewayInput {
   id: string;
   resourceVersion?: string | null | undefined;
-  backend?:
-    | { service: string; namespace?: string | null | undefined; port?: number | null | undefined }
-    | null
-    | undefined;
+  backend?: GatewayBackendInput | null | undefined;
   hostname?: string | null | undefined;
   pathPrefix?: string | null | undefined;
   rewritePathPrefix?: string | null | undefined;
@@ -41,13 +39,6 @@ interface Wish {
   parent: ParentName | null;
 }
 
-/** How the policy gets from what it is to what it should be. */
-type PolicyStep =
-  | { do: 'nothing' }
-  | { do: 'create'; policy: SecurityPolicy }
-  | { do: 'patch'; policy: SecurityPolicy; operations: JsonPatchOperation[] }
-  | { do: 'delete'; policy: SecurityPolicy };
-
 /** Changes what is given and nothing else. */
 export async function updateGateway(
   operations: Operations,
@@ -57,10 +48,16 @@ export async function updateGateway(
   const view = await operations.store.visible(input.id, context.access, 'id');
   const { namespace, name } = view;
   const hostname = typeof input.hostname === 'string' ? input.hostname : view.hostnames[0];
-  return operations.locks.run([`name ${namespace}/${name}`, `host ${hostname}`], async () => {
+  const secret = input.auth?.basic?.secretName ?? input.auth?.apiKey?.secretName;
+  const keys = [
+    `name ${namespace}/${name}`,
+    `host ${hostname}`,
+    ...(secret === undefined ? [] : [secretLock(namespace, secret)]),
+  ];
+  return operations.locks.run(keys, async () => {
     const present = await readPresent(operations, context, input);
     const wish = readWish(operations, input, present);
-    return carryOut(operations, context, input, present, wish);
+    return change(operations, context, input, present, wish);
   });
 }
 
@@ -116,7 +113,43 @@ function readPrefixes(input: UpdateGatewayInput, present: Prefixes, errors: Slip
   return normalPrefixes(wanted, errors) ?? present;
 }
 
-async function carryOut(
+/** What the cluster has to say; only what changes is judged anew, so that a route in trouble can still be mended. */
+async function targets(
+  operations: Operations,
+  context: Context,
+  input: UpdateGatewayInput,
+  present: Present,
+  wish: Wish,
+) {
+  const { route } = present;
+  const { namespace = '' } = route.metadata;
+  const { hostname, backend: wanted } = wish.shape;
+  const run = operations.runs.byService(wanted.namespace, wanted.service);
+  const asItIs = { ...wanted, run, project: run?.project ?? route.metadata.labels?.[projectLabel] ?? null };
+  const [backend, parent] = await allOf(
+    () => (input.backend ? resolveBackend(operations, context, wanted) : asItIs),
+    () => resolveParent(operations, wish.parent ?? parentsOf(route)[0] ?? null),
+  );
+  const moves = wish.parent !== null || hostname !== route.spec.hostnames?.[0];
+  const lookup = operations.parents;
+  const taking = () =>
+    moves
+      ? admitted(parent, { namespace, hostname }, lookup)
+      : takingListeners(parent.gateway, parent.ref.sectionName, { namespace, hostname }, lookup);
+  const [listeners, step] = await allOf(taking, () => policyStep(context, present, wish.auth, backend, parent));
+  const shape = { ...wish.shape, backend: { ...wanted, port: backend.port } };
+  if (moves || input.backend || shape.pathPrefix !== simpleRule(route)?.shape.pathPrefix) {
+    const { name } = route.metadata;
+    await operations.refuseClash(
+      context,
+      { namespace, name, project: backend.project, parent: parent.ref, ...shape },
+      true,
+    );
+  }
+  return { shape, backend, parent, taking: listeners, step };
+}
+
+async function change(
   operations: Operations,
   context: Context,
   input: UpdateGatewayInput,
@@ -125,22 +158,13 @@ async function carryOut(
 ): Promise<GatewayResult> {
   const { route } = present;
   const { namespace = '', name } = route.metadata;
-  const { shape } = wish;
-  const [backend, parent] = await allOf(
-    resolveBackend(operations, context, { ...shape.backend, namespace: shape.backend.namespace }),
-    resolveParent(operations, wish.parent ?? parentsOf(route)[0] ?? null),
-  );
-  const taking = admitted(parent, { namespace, hostname: shape.hostname }, operations.parents);
-  const step = await policyStep(context, present, wish, backend, parent);
-  const project = backend.project;
-  const wanted = { ...shape, backend: { ...shape.backend, port: backend.port } };
-  await operations.refuseClash(context, { namespace, name, project, parent: parent.ref, ...wanted });
-  const auth = wish.auth ?? presentAuth(present, parent);
+  const { shape, step, ...target } = await targets(operations, context, input, present, wish);
+  const auth = wish.auth ?? presentAuth(present, target.parent);
   const changes = [
-    ...routePatch(route, { shape: wanted, parent: wish.parent }),
+    ...routePatch(route, { shape, parent: wish.parent }),
     ...(wish.auth ? annotate(route, authAnnotation, authWord(wish.auth.kind)) : []),
   ];
-  const notices = noticesOf({ shape: wanted, auth, parent, taking, backend, ...operations.lookups });
+  const notices = noticesOf({ shape, auth, ...target, ...operations.lookups });
   // What the cluster refuses for certain is refused before anything has changed.
   const preview = await patchRead(context.kube, httpRoutes, route, changes, { dryRun: true });
   if (input.dryRun) {
@@ -148,126 +172,13 @@ async function carryOut(
     const gateway = asPreview(operations.store.view(preview, policy ? [policy] : []));
     return { gateway, objects: [...(policy ? [policy] : []), preview], notices };
   }
-  const written = await write(context, present, step, changes);
+  const written = await carryOut(context, present, step, changes);
   context.log.info({ gateway: `${namespace}/${name}`, auth: auth.kind }, 'gateway changed');
   const gateway = await operations.settledView(written.route, written.policy);
   return { gateway, objects: [...(written.policy ? [written.policy] : []), written.route], notices };
 }
 
-function presentAuth({ policy, route }: Present, { policies }: ParentTarget): GatewayAuth {
-  const read = policy && policies?.read(policy);
-  if (read && read.kind !== 'OTHER') return read;
-  if (policy || (askedFor(route) ?? 'NONE') !== 'NONE') return { kind: 'BASIC', secretName: '' };
-  return { kind: 'NONE' };
-}
-
-async function policyStep(
-  context: Context,
-  { route, policy }: Present,
-  { auth }: Wish,
-  backend: BackendTarget,
-  parent: ParentTarget,
-): Promise<PolicyStep> {
-  const { namespace = '', name } = route.metadata;
-  if (!auth) {
-    // Another parent must be able to enforce what protects the route now.
-    if (policy && !parent.policies) policyFor({ namespace, name }, { kind: 'BASIC', secretName: '' }, parent);
-    return { do: 'nothing' };
-  }
-  const wanted = policyFor({ namespace, name }, auth, parent);
-  await checkSecret(context, auth, backend, parent);
-  if (!policy) return wanted ? { do: 'create', policy: wanted } : { do: 'nothing' };
-  if (isDeepStrictEqual(parent.policies?.read(policy), auth)) return { do: 'nothing' };
-  if (wanted) return { do: 'patch', policy, operations: swapPatch(policy, wanted) };
-  const rest = Object.keys(policy.spec).filter(
-    (part) => !(authParts as readonly string[]).includes(part) && !['targetRef', 'targetRefs'].includes(part),
-  );
-  // A policy that does more than ask for credentials goes on doing that.
-  return rest.length > 0 ? { do: 'patch', policy, operations: swapPatch(policy, null) } : { do: 'delete', policy };
-}
-
-/** One write from one protection to another: there is no moment between them. */
-function swapPatch(policy: SecurityPolicy, wanted: SecurityPolicy | null): JsonPatchOperation[] {
-  const operations: JsonPatchOperation[] = [];
-  for (const part of authParts) {
-    const value = (wanted?.spec as Record<string, unknown> | undefined)?.[part];
-    if (value !== undefined) operations.push({ op: 'add', path: `/spec/${part}`, value });
-    else if (part in policy.spec) operations.push({ op: 'remove', path: `/spec/${part}` });
-  }
-  const word = wanted?.metadata.annotations?.[authAnnotation] ?? 'none';
-  return [...operations, ...annotate(policy, authAnnotation, word)];
-}
-
-async function previewStep({ kube }: Context, { policy }: Present, step: PolicyStep): Promise<SecurityPolicy | null> {
-  if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations, { dryRun: true });
-  if (step.do === 'delete') return null;
-  if (step.do === 'nothing') return policy;
-  try {
-    await kube.create(securityPolicies, step.policy, { dryRun: true });
-  } catch (error) {
-    throw policyError(error, step.policy.metadata.name);
-  }
-  return step.policy;
-}
-
-/** Protection is there before the route counts on it, and goes only after the route no longer does. */
-async function write(
-  context: Context,
-  { route, policy }: Present,
-  step: PolicyStep,
-  changes: readonly JsonPatchOperation[],
-): Promise<{ route: HTTPRoute; policy: SecurityPolicy | null }> {
-  const { kube } = context;
-  const loosens = step.do === 'delete' || (step.do === 'patch' && step.operations.every(({ op }) => op === 'remove'));
-  if (loosens) {
-    const written = await patchRead(kube, httpRoutes, route, changes);
-    if (step.do === 'patch') {
-      return { route: written, policy: await patchRead(kube, securityPolicies, step.policy, step.operations) };
-    }
-    await deleteRead(kube, securityPolicies, step.policy, { strict: true });
-    return { route: written, policy: null };
-  }
-  const protectedBy = await protect(context, route, policy, step);
-  try {
-    return { route: await patchRead(kube, httpRoutes, route, changes), policy: protectedBy };
-  } catch (error) {
-    await restore(context, { before: policy, now: protectedBy });
-    throw error;
-  }
-}
-
-async function protect(
-  { kube }: Context,
-  route: HTTPRoute,
-  present: SecurityPolicy | null,
-  step: PolicyStep,
-): Promise<SecurityPolicy | null> {
-  if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations);
-  if (step.do !== 'create') return present;
-  try {
-    const { ownerReferences } = Object.fromEntries(
-      linkPatch(step.policy, route).map(({ value }) => ['ownerReferences', value]),
-    ) as Pick<SecurityPolicy['metadata'], 'ownerReferences'>;
-    const metadata = { ...step.policy.metadata, ...(ownerReferences && { ownerReferences }) };
-    return await kube.create(securityPolicies, { ...step.policy, metadata });
-  } catch (error) {
-    throw policyError(error, step.policy.metadata.name);
-  }
-}
-
-/** Puts the protection back as it was when the route could not follow. Never to less than the route has asked for. */
-async function restore(
-  { kube, log }: Context,
-  { before, now }: { before: SecurityPolicy | null; now: SecurityPolicy | null },
-): Promise<void> {
-  if (!now || now === before) return;
-  try {
-    if (!before) await deleteRead(kube, securityPolicies, now, { strict: true });
-    else await patchRead(kube, securityPolicies, now, [{ op: 'replace', path: '/spec', value: before.spec }]);
-  } catch (error) {
-    log.warn(
-      { err: error, policy: now.metadata.name },
-      'the policy keeps its new protection; its route did not change',
-    );
-  }
+function presentAuth({ policy, route }: Present, { policies }: ParentTarget): GatewayAuth | { kind: 'OTHER' } {
+  const unprotected = !policy && (askedFor(route) ?? 'NONE') === 'NONE';
+  return (policy && policies?.read(policy)) ?? { kind: unprotected ? 'NONE' : 'OTHER' };
 }

@@ -16,13 +16,15 @@ export interface ViewSources {
   /** The policies attached to the route. */
   attached: readonly SecurityPolicy[];
   /** The policies of a namespace. */
-  policiesIn(namespace: string): Iterable<SecurityPolicy>;
+  policiesIn: (namespace: string) => Iterable<SecurityPolicy>;
   /** False when our identity may not read policies. */
   policiesKnown: boolean;
   /** Reads a policy back; by the implementation of the Gateway where there is one. */
   read: PolicyBackend['read'];
-  /** The project of the run behind a Service. */
-  projectOf(namespace: string, service: string): string | null;
+  /** The run behind a Service. */
+  runOf: (namespace: string, service: string) => { id: string; project: string | null } | undefined;
+  /** A policy was attached to the route before. */
+  wasProtected: boolean;
   now: Millis;
 }
 
@@ -33,6 +35,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
   const attached = [...sources.attached].sort(byAge);
   const shape = simpleRule(route)?.shape ?? null;
   const backend = shape?.backend ?? firstBackend(route);
+  const run = backend ? sources.runOf(backend.namespace, backend.service) : undefined;
   const parents = parentStates(route, sources);
   const auth = authOf(attached, parents, sources);
   const { phase, message, changesAt } = phaseOf({
@@ -41,12 +44,13 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     asked: askedFor(route),
     attached,
     kind: auth.kind,
+    wasProtected: sources.wasProtected,
     strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
     names: {
       hostname: route.spec.hostnames?.[0] ?? 'any hostname',
       namespace,
       backend: backend ? `${backend.service}${backend.port === null ? '' : `:${backend.port}`}` : 'none',
-      policy: attached[0]?.metadata.name ?? policyNameOf(name),
+      policy: policyNameOf(name),
       secret: auth.secretName,
     },
     now: sources.now,
@@ -57,10 +61,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     uid,
     name,
     namespace,
-    project:
-      (backend ? sources.projectOf(backend.namespace, backend.service) : null) ??
-      route.metadata.labels?.[projectLabel] ??
-      null,
+    project: run?.project ?? route.metadata.labels?.[projectLabel] ?? null,
     resourceVersion: desiredVersion(route, attached),
     createdAt: creationTimestamp ? Date.parse(creationTimestamp) : null,
     hostnames: route.spec.hostnames ?? [],
@@ -68,6 +69,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     ruleCount: route.spec.rules?.length ?? 0,
     rewritePathPrefix: shape?.rewritePathPrefix ?? null,
     backend,
+    serviceRunId: run?.id ?? null,
     auth,
     parents: parentsOf(route),
     url: addressOf(route, parents, shape?.pathPrefix ?? '/', sources.parents),
@@ -149,9 +151,9 @@ function authOf(attached: readonly SecurityPolicy[], parents: readonly ParentSta
     const forOneRule = [policy, ...others].some((one) => targetsOf(one).some(({ sectionName }) => sectionName));
     return authView(forOneRule ? { kind: 'OTHER' } : sources.read(policy), referenceTo(policy));
   }
-  for (const { ref, taking } of parents) {
+  for (const { ref, gateway, taking } of parents) {
     const names = taking.map((listener) => listener.name);
-    const inherited = inheritedPolicy(ref, names, sources.policiesIn(ref.namespace));
+    const inherited = gateway && inheritedPolicy(gateway, names, sources.policiesIn(ref.namespace));
     if (inherited) return authView(sources.read(inherited), referenceTo(inherited), true);
   }
   return authView({ kind: 'NONE' }, null);

@@ -14,7 +14,7 @@ import {
 import { managedByLabel, pendingAnnotation } from './names.ts';
 
 /** After this long a create without its route has died, and its name is free again. */
-const pendingMs = 60_000;
+export const pendingMs = 60_000;
 
 export async function getOrNull<T extends KubeObject>(
   kube: KubeClient,
@@ -35,8 +35,17 @@ export function subjectOf(resource: Resource, name: string): ErrorSubject {
   return { name: `${words[resource.kind] ?? resource.kind} "${name}"` };
 }
 
+/** A route that comes so late that its pending policy may be swept away must not come at all. */
+export function checkPace(tookMs: number): void {
+  if (tookMs <= pendingMs / 3) return;
+  throw new SlipwayError('UNAVAILABLE', 'The cluster is too slow to create a gateway safely. Try again later.', {
+    reason: 'TOO_SLOW',
+  });
+}
+
 /** True when the server has refused for certain: nothing was written. */
 export function refused(error: unknown): boolean {
+  if (error instanceof SlipwayError) return error.reason === 'TOO_SLOW';
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408;
 }
 

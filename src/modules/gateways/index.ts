@@ -1,0 +1,57 @@
+import { defineModule } from '../../module.ts';
+import { RunAction, Runs } from '../runs/service.ts';
+import { exposeAction } from './action.ts';
+import { chooseBackends, readByAny } from './backends.ts';
+import { createChanges } from './changes.ts';
+import { config } from './config.ts';
+import { envoyGateway } from './envoy-gateway.ts';
+import { createExposable, Exposable } from './exposable.ts';
+import { createOperations, GatewayOperations } from './operations.ts';
+import { addGateways } from './schema/index.ts';
+import { Gateways, PolicyBackend } from './service.ts';
+import { createStore } from './store.ts';
+import { startSweep } from './sweep.ts';
+import { defaultParent } from './targets.ts';
+import { gatewayRules, gatewayWatches } from './watches.ts';
+
+/** Exposes services on public hostnames, protected, and says how that is going. */
+export const gateways = defineModule({
+  name: 'gateways',
+  description:
+    'Exposes services on public hostnames with passwords, API keys or signed tokens, never open by accident.',
+  needs: { runs: Runs },
+  uses: { backends: PolicyBackend },
+  provides: {
+    gateways: Gateways,
+    operations: GatewayOperations,
+    exposable: Exposable,
+    backends: PolicyBackend,
+    actions: RunAction,
+  },
+  config,
+  rbac: gatewayRules,
+  watches: gatewayWatches,
+  schema: addGateways,
+  start(host) {
+    const { config, deps, cluster, clock, log } = host;
+    const { runs } = deps;
+    const own = [envoyGateway];
+    const backends = [...own, ...deps.backends];
+    const backendFor = chooseBackends(backends, config.policy);
+    const store = createStore({ cluster, runs, backendFor, readByAny: readByAny(backends), clock, log });
+    host.onStop(() => store.stop());
+    host.ready(() => (store.started ? null : 'the cluster has not been listed yet.'));
+    const changes = createChanges(store, cluster, clock);
+    host.onStop(() => changes.stop());
+    const sweep = startSweep({ cluster, clock, log });
+    host.onStop(() => sweep.stop());
+    const parts = { store, cluster, runs, config, backendFor, clock, log };
+    return {
+      gateways: Object.assign(store, { changes }),
+      operations: createOperations(parts),
+      exposable: createExposable({ ...parts, parents: store.parents, defaultParent: defaultParent(parts) }),
+      backends: own,
+      actions: [exposeAction(cluster)],
+    };
+  },
+});

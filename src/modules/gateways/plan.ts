@@ -1,0 +1,166 @@
+import { invalid, type SlipwayError, throwInvalid } from '../../errors.ts';
+import type { HTTPRoute, SecurityPolicy } from '../../k8s/resources.ts';
+import type { Context } from '../../module.ts';
+import { type GatewayAuthInput, readAuth } from './auth-input.ts';
+import type { Claim } from './clashes.ts';
+import { hostnameProblem } from './hostname.ts';
+import { type Repeat, repeatText } from './idempotency.ts';
+import { authAnnotation, dnsLabel, idempotencyAnnotation, managedByLabel, projectLabel } from './names.ts';
+import { type GatewayNotice, noticesOf } from './notices.ts';
+import type { Operations } from './operations.ts';
+import { normalPrefixes, type Prefixes } from './paths.ts';
+import { authWord } from './policies.ts';
+import { checkSecret, policyFor } from './protection.ts';
+import { allOf } from './refusals.ts';
+import { buildRoute } from './route.ts';
+import type { GatewayAuth, ParentName } from './service.ts';
+import { admitted, type BackendTarget, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
+
+export interface GatewayParentInput {
+  namespace: string;
+  name: string;
+  sectionName?: string | null | undefined;
+}
+
+export interface GatewayBackendInput {
+  service: string;
+  namespace?: string | null | undefined;
+  port?: number | null | undefined;
+}
+
+export interface CreateGatewayInput {
+  name: string;
+  namespace?: string | null | undefined;
+  backend: GatewayBackendInput;
+  hostname?: string | null | undefined;
+  pathPrefix?: string | null | undefined;
+  rewritePathPrefix?: string | null | undefined;
+  auth: GatewayAuthInput;
+  parent?: GatewayParentInput | null | undefined;
+  dryRun?: boolean | null | undefined;
+  idempotencyKey?: string | null | undefined;
+}
+
+export const parentName = (input: GatewayParentInput): ParentName => ({
+  namespace: input.namespace,
+  name: input.name,
+  sectionName: input.sectionName ?? null,
+});
+
+/** What is wanted, as far as the input alone says it. */
+export interface Wish extends Prefixes {
+  name: string;
+  namespace: string;
+  service: string;
+  port: number | null;
+  hostname: string;
+  auth: GatewayAuth;
+  parent: ParentName | null;
+}
+
+/** What can be told from the input alone; all faults at once. */
+export function readWish({ config, cluster }: Operations, input: CreateGatewayInput): Wish {
+  const errors: SlipwayError[] = [];
+  const { name } = input;
+  const named = dnsLabel.test(name);
+  if (!named) {
+    const message = `"${name}" can't be a name: 1 to 63 letters a to z, digits and hyphens, no hyphen at either end.`;
+    errors.push(invalid('name', message, 'NAME_INVALID'));
+  }
+  const namespace = readNamespace(cluster, input, errors);
+  const hostname = input.hostname ?? `${name}.${config.domain}`;
+  // A name that is refused says nothing about the hostname made of it.
+  const badHostname = named || typeof input.hostname === 'string' ? hostnameProblem(hostname, config) : null;
+  if (badHostname) errors.push(badHostname);
+  const prefixes = normalPrefixes(
+    { pathPrefix: input.pathPrefix ?? '/', rewritePathPrefix: input.rewritePathPrefix ?? null },
+    errors,
+  );
+  const auth = readAuth(input.auth, { embedded: cluster.mode === 'EMBEDDED' }, errors);
+  throwInvalid(errors);
+  if (!prefixes || !auth) throw new Error('a check refused without an error');
+  return {
+    ...prefixes,
+    name,
+    namespace,
+    service: input.backend.service,
+    port: input.backend.port ?? null,
+    hostname,
+    auth,
+    parent: input.parent ? parentName(input.parent) : null,
+  };
+}
+
+function readNamespace(cluster: Operations['cluster'], input: CreateGatewayInput, errors: SlipwayError[]): string {
+  const backendNamespace = input.backend.namespace ?? input.namespace ?? cluster.namespace;
+  const namespace = input.namespace ?? backendNamespace;
+  if (namespace !== backendNamespace) {
+    const message = `A gateway lies in the namespace of its service (${backendNamespace}). Leave the namespace out.`;
+    errors.push(invalid('namespace', message, 'CROSS_NAMESPACE'));
+  }
+  const field = input.namespace ? 'namespace' : 'backend.namespace';
+  if (!dnsLabel.test(namespace)) errors.push(invalid(field, `"${namespace}" is no namespace.`, 'NAME_INVALID'));
+  else if (cluster.watchedNamespaces?.includes(namespace) === false) {
+    const message = `This server only looks after ${cluster.watchedNamespaces.join(', ')}, not ${namespace}.`;
+    errors.push(invalid(field, message, 'NAMESPACE_NOT_WATCHED'));
+  }
+  return namespace;
+}
+
+/** All that will be written, checked. */
+export interface Plan {
+  wish: Wish;
+  backend: BackendTarget;
+  parent: ParentTarget;
+  route: HTTPRoute;
+  policy: SecurityPolicy | null;
+  notices: GatewayNotice[];
+}
+
+/** What the cluster has to say to it. */
+export async function plan(operations: Operations, context: Context, wish: Wish, repeat: Repeat | null): Promise<Plan> {
+  const { namespace, name, service, port, hostname, auth } = wish;
+  const [backend, parent] = await allOf(
+    () => resolveBackend(operations, context, { namespace, service, port }),
+    () => resolveParent(operations, wish.parent),
+  );
+  const [taking, policy] = await allOf(
+    () => admitted(parent, { namespace, hostname }, operations.parents),
+    () => protectionFor(context, wish, backend, parent),
+  );
+  const shape = { ...wish, backend: { namespace, service, port: backend.port } };
+  const metadata = {
+    name,
+    namespace,
+    labels: { [managedByLabel]: 'slipway', ...(backend.project !== null && { [projectLabel]: backend.project }) },
+    annotations: {
+      [authAnnotation]: authWord(auth.kind),
+      ...(repeat && { [idempotencyAnnotation]: repeatText(repeat) }),
+    },
+  };
+  return {
+    wish,
+    backend,
+    parent,
+    route: buildRoute(metadata, shape, parent.ref),
+    policy,
+    notices: noticesOf({ shape, auth, parent, taking, backend, ...operations.lookups }),
+  };
+}
+
+async function protectionFor(
+  context: Context,
+  { namespace, name, auth }: Wish,
+  backend: BackendTarget,
+  parent: ParentTarget,
+): Promise<SecurityPolicy | null> {
+  const policy = policyFor({ namespace, name }, auth, parent);
+  await checkSecret(context, auth, backend, parent);
+  return policy;
+}
+
+export const claimOf = ({ wish, backend, parent }: Plan): Claim => ({
+  ...wish,
+  project: backend.project,
+  parent: parent.ref,
+});

@@ -1,0 +1,141 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { JsonPatchOperation } from '../../k8s/cluster.ts';
+import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import type { Context } from '../../module.ts';
+import type { Present } from './delete.ts';
+import { authParts } from './envoy-gateway.ts';
+import { authAnnotation } from './names.ts';
+import { checkSecret, notEnforced, policyFor } from './protection.ts';
+import type { GatewayAuth } from './service.ts';
+import type { KnownBackend, ParentTarget } from './targets.ts';
+import { annotate, deleteRead, linkPatch, patchRead, policyError } from './writes.ts';
+
+/** How the policy gets from what it is to what it should be. */
+export type PolicyStep =
+  | { do: 'nothing' }
+  | { do: 'create'; policy: SecurityPolicy }
+  | { do: 'patch'; policy: SecurityPolicy; operations: JsonPatchOperation[]; loosens: boolean }
+  | { do: 'delete'; policy: SecurityPolicy };
+
+/** What has to happen to the policy for what is wanted; null: as it is. */
+export async function policyStep(
+  context: Context,
+  { route, policy }: Present,
+  auth: GatewayAuth | null,
+  backend: KnownBackend,
+  parent: ParentTarget,
+): Promise<PolicyStep> {
+  const { namespace = '', name } = route.metadata;
+  if (!auth) {
+    // Another parent must be able to enforce what protects the route now.
+    if (policy && !parent.policies) throw notEnforced(parent);
+    return { do: 'nothing' };
+  }
+  const wanted = policyFor({ namespace, name }, auth, parent);
+  await checkSecret(context, auth, backend, parent);
+  if (!policy) return wanted ? { do: 'create', policy: wanted } : { do: 'nothing' };
+  if (isDeepStrictEqual(parent.policies?.read(policy), auth)) return { do: 'nothing' };
+  if (wanted)
+    return {
+      do: 'patch',
+      policy,
+      operations: [...swapPatch(policy, wanted), ...linkPatch(policy, route)],
+      loosens: false,
+    };
+  const rest = Object.keys(policy.spec).filter(
+    (part) => !(authParts as readonly string[]).includes(part) && !['targetRef', 'targetRefs'].includes(part),
+  );
+  // A policy that does more than ask for credentials goes on doing that.
+  if (rest.length === 0) return { do: 'delete', policy };
+  return { do: 'patch', policy, operations: swapPatch(policy, null), loosens: true };
+}
+
+/** One write from one protection to another: there is no moment between them. */
+function swapPatch(policy: SecurityPolicy, wanted: SecurityPolicy | null): JsonPatchOperation[] {
+  const operations: JsonPatchOperation[] = [];
+  for (const part of authParts) {
+    const value = (wanted?.spec as Record<string, unknown> | undefined)?.[part];
+    if (value !== undefined) operations.push({ op: 'add', path: `/spec/${part}`, value });
+    else if (part in policy.spec) operations.push({ op: 'remove', path: `/spec/${part}` });
+  }
+  const word = wanted?.metadata.annotations?.[authAnnotation] ?? 'none';
+  return [...operations, ...annotate(policy, authAnnotation, word)];
+}
+
+/** The policy as it would be. */
+export async function previewStep(
+  { kube }: Context,
+  { policy }: Present,
+  step: PolicyStep,
+): Promise<SecurityPolicy | null> {
+  if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations, { dryRun: true });
+  if (step.do === 'delete') return null;
+  if (step.do === 'nothing') return policy;
+  try {
+    await kube.create(securityPolicies, step.policy, { dryRun: true });
+  } catch (error) {
+    throw policyError(error, step.policy.metadata.name);
+  }
+  return step.policy;
+}
+
+/** Protection is there before the route counts on it, and goes only after the route no longer does. */
+export async function carryOut(
+  context: Context,
+  { route, policy }: Present,
+  step: PolicyStep,
+  changes: readonly JsonPatchOperation[],
+): Promise<{ route: HTTPRoute; policy: SecurityPolicy | null }> {
+  const { kube } = context;
+  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) {
+    const written = await patchRead(kube, httpRoutes, route, changes);
+    if (step.do === 'patch') {
+      return { route: written, policy: await patchRead(kube, securityPolicies, step.policy, step.operations) };
+    }
+    await deleteRead(kube, securityPolicies, step.policy, { strict: true });
+    return { route: written, policy: null };
+  }
+  const protectedBy = await protect(context, route, policy, step);
+  try {
+    return { route: await patchRead(kube, httpRoutes, route, changes), policy: protectedBy };
+  } catch (error) {
+    await restore(context, { before: policy, now: protectedBy });
+    throw error;
+  }
+}
+
+async function protect(
+  { kube }: Context,
+  route: HTTPRoute,
+  present: SecurityPolicy | null,
+  step: PolicyStep,
+): Promise<SecurityPolicy | null> {
+  if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations);
+  if (step.do !== 'create') return present;
+  try {
+    const { ownerReferences } = Object.fromEntries(
+      linkPatch(step.policy, route).map(({ value }) => ['ownerReferences', value]),
+    ) as Pick<SecurityPolicy['metadata'], 'ownerReferences'>;
+    const metadata = { ...step.policy.metadata, ...(ownerReferences && { ownerReferences }) };
+    return await kube.create(securityPolicies, { ...step.policy, metadata });
+  } catch (error) {
+    throw policyError(error, step.policy.metadata.name);
+  }
+}
+
+/** Puts the protection back as it was when the route could not follow. Never to less than the route has asked for. */
+async function restore(
+  { kube, log }: Context,
+  { before, now }: { before: SecurityPolicy | null; now: SecurityPolicy | null },
+): Promise<void> {
+  if (!now || now === before) return;
+  try {
+    if (!before) await deleteRead(kube, securityPolicies, now, { strict: true });
+    else await patchRead(kube, securityPolicies, now, [{ op: 'replace', path: '/spec', value: before.spec }]);
+  } catch (error) {
+    log.warn(
+      { err: error, policy: now.metadata.name },
+      'the policy keeps its new protection; its route did not change',
+    );
+  }
+}

@@ -1,0 +1,8 @@
+import type { Context } from '../../../module.ts';
+import { Runs, type RunView } from '../../runs/service.ts';
+
+/** The run behind a global id, if the caller may see it. */
+export async function visibleRun(id: string | null, context: Context): Promise<RunView | null> {
+  const run = id === null ? undefined : context.use(Runs).byId(id);
+  return run && (await context.access.allows('see', run)) ? run : null;
+}

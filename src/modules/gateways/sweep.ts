@@ -1,0 +1,88 @@
+import type { Clock } from '../../clock.ts';
+import type { Cluster } from '../../k8s/cluster.ts';
+import { httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import type { Log } from '../../log.ts';
+import { pendingAnnotation, routeNameOf } from './names.ts';
+import { deleteRead, getOrNull, linkPatch, patchRead, pendingMs } from './writes.ts';
+
+/**
+ * Finishes what creates that died left behind: a policy still marked as pending after a minute is tied to its route, or
+ * goes when there is none. With our own identity, for the caller is gone.
+ */
+export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): {
+  stop(): Promise<void>;
+} {
+  const policies = cluster.cache(securityPolicies);
+  const timers = new Map<string, () => void>();
+  let sweeping = Promise.resolve();
+  let stopped = false;
+
+  const keyOf = ({ metadata }: SecurityPolicy): string => metadata.uid ?? `${metadata.namespace}/${metadata.name}`;
+
+  function consider(policy: SecurityPolicy): void {
+    const key = keyOf(policy);
+    timers.get(key)?.();
+    timers.delete(key);
+    const since = policy.metadata.annotations?.[pendingAnnotation];
+    if (since === undefined || stopped) return;
+    const began = Date.parse(since);
+    // What bears no time is judged by its age here: never at once.
+    const due = (Number.isNaN(began) ? clock.now() : began) + pendingMs;
+    schedule(policy, due - clock.now());
+  }
+
+  function schedule(policy: SecurityPolicy, ms: number): void {
+    timers.set(
+      keyOf(policy),
+      clock.after(Math.max(1, ms), () => {
+        timers.delete(keyOf(policy));
+        sweeping = sweeping.then(() => sweep(policy));
+      }),
+    );
+  }
+
+  async function sweep(policy: SecurityPolicy): Promise<void> {
+    const { namespace = '', name } = policy.metadata;
+    const present = policies.get(namespace, name);
+    if (stopped || !present || keyOf(present) !== keyOf(policy)) return;
+    try {
+      await finish(present);
+    } catch (error) {
+      log.warn(
+        { err: error, policy: `${namespace}/${name}` },
+        'a pending policy could not be finished; tried again later',
+      );
+      if (!stopped) schedule(present, pendingMs);
+    }
+  }
+
+  async function finish(policy: SecurityPolicy): Promise<void> {
+    if (policy.metadata.annotations?.[pendingAnnotation] === undefined) return;
+    const { namespace = '', name } = policy.metadata;
+    const route = await getOrNull(cluster.client, httpRoutes, namespace, routeNameOf(name));
+    if (route) {
+      await patchRead(cluster.client, securityPolicies, policy, linkPatch(policy, route));
+      log.info({ policy: `${namespace}/${name}` }, 'a policy was tied to its route');
+      return;
+    }
+    await deleteRead(cluster.client, securityPolicies, policy, { strict: true });
+    log.info({ policy: `${namespace}/${name}` }, 'a policy without a route was removed');
+  }
+
+  const unsubscribe = policies.subscribe((event) => {
+    if (event.type !== 'DELETED') return consider(event.object);
+    timers.get(keyOf(event.object))?.();
+    timers.delete(keyOf(event.object));
+  });
+  for (const policy of policies.list()) consider(policy);
+
+  return {
+    async stop() {
+      stopped = true;
+      unsubscribe();
+      for (const cancel of timers.values()) cancel();
+      timers.clear();
+      await sweeping;
+    },
+  };
+}

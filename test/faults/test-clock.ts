@@ -2,54 +2,57 @@ import type { Clock } from '../../src/clock.ts';
 
 interface Timer {
   at: number;
-  ms: number;
   task: () => void;
 }
 
 /** A clock that stands still until it is moved. */
 export interface TestClock extends Clock {
+  /** Time passes: what is due in it runs, in order. */
   advance(ms: number): void;
-  /** Resolves as soon as a timer of exactly `ms` runs. */
-  timer(ms: number): Promise<void>;
-  readonly timers: number[];
+  /** Somebody sets the clock: what was due in a minute still is. */
+  set(now: number): void;
+  /** Nothing runs for so long, as in a stopped process: then all that was due is late. */
+  freeze(ms: number): void;
+  readonly timers: number;
 }
 
 export function createTestClock(start = Date.parse('2026-01-01T00:00:00Z')): TestClock {
-  let now = start;
+  /** Monotonic; what `now` says differs from it by `offset`. */
+  let time = 0;
+  let offset = start;
   const timers = new Set<Timer>();
-  const waiting = new Set<() => void>();
+
+  function runDue(until: number, late: boolean): void {
+    for (;;) {
+      const due = [...timers].filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0];
+      if (!due) return;
+      timers.delete(due);
+      if (!late) time = Math.max(time, due.at);
+      due.task();
+    }
+  }
+
   return {
-    now: () => now,
+    now: () => offset + time,
     after(ms, task) {
-      const timer = { at: now + ms, ms, task };
+      const timer = { at: time + ms, task };
       timers.add(timer);
-      for (const check of [...waiting]) check();
       return () => timers.delete(timer);
     },
     advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        const due = [...timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
-        if (!due) break;
-        timers.delete(due);
-        now = Math.max(now, due.at);
-        due.task();
-      }
-      now = end;
+      const end = time + ms;
+      runDue(end, false);
+      time = end;
     },
-    timer(ms) {
-      return new Promise((resolve) => {
-        const check = () => {
-          if (![...timers].some((timer) => timer.ms === ms)) return;
-          waiting.delete(check);
-          resolve();
-        };
-        waiting.add(check);
-        check();
-      });
+    set(now) {
+      offset = now - time;
+    },
+    freeze(ms) {
+      time += ms;
+      runDue(time, true);
     },
     get timers() {
-      return [...timers].map((timer) => timer.ms);
+      return timers.size;
     },
   };
 }

@@ -1,0 +1,146 @@
+import type { KubeObject } from '../../../src/k8s/resources.ts';
+
+/** A change as a watch tells it. */
+export interface Change {
+  version: number;
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  object: KubeObject;
+}
+
+/** What the server held of one uid from one moment on; null: nothing. Moments only rise, versions may go back. */
+export interface Life {
+  moment: number;
+  state: string | null;
+  object: KubeObject | null;
+}
+
+/** A copy of everything, as an etcd backup is. */
+export interface Backup {
+  version: number;
+  kinds: Map<string, KubeObject[]>;
+}
+
+interface KindStore {
+  objects: Map<string, KubeObject>;
+  history: Change[];
+  listeners: Set<(change: Change) => void>;
+}
+
+/** The objects of all kinds with one row of versions, as etcd has them, and a record of all that ever was. */
+export function createStore() {
+  const kinds = new Map<string, KindStore>();
+  const lives = new Map<string, Life[]>();
+  let version = 1000;
+  let oldest = 0;
+  let moment = 0;
+
+  function kindOf(path: string): KindStore {
+    const present = kinds.get(path);
+    if (present) return present;
+    const made: KindStore = { objects: new Map(), history: [], listeners: new Set() };
+    kinds.set(path, made);
+    return made;
+  }
+
+  function live(object: KubeObject, gone: boolean): void {
+    const uid = object.metadata.uid ?? '';
+    const life = lives.get(uid) ?? [];
+    lives.set(uid, life);
+    moment += 1;
+    life.push(
+      gone
+        ? { moment, state: null, object: null }
+        : { moment, state: stateOf(object), object: structuredClone(object) },
+    );
+  }
+
+  function commit(path: string, type: Change['type'], object: KubeObject): KubeObject {
+    const kind = kindOf(path);
+    version += 1;
+    object.metadata.resourceVersion = String(version);
+    live(object, type === 'DELETED');
+    const change = { version, type, object: structuredClone(object) };
+    kind.history.push(change);
+    for (const listener of [...kind.listeners]) listener(change);
+    return structuredClone(object);
+  }
+
+  return {
+    lives,
+    get version() {
+      return version;
+    },
+    get moment() {
+      return moment;
+    },
+    /** Watches from before this version get 410. */
+    get oldest() {
+      return oldest;
+    },
+    all: (path: string): KubeObject[] => [...kindOf(path).objects.values()].map((object) => structuredClone(object)),
+    get: (path: string, key: string) => kindOf(path).objects.get(key),
+    since: (path: string, from: number): Change[] => kindOf(path).history.filter((change) => change.version > from),
+    subscribe(path: string, listener: (change: Change) => void): () => void {
+      const { listeners } = kindOf(path);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    put(path: string, object: KubeObject): KubeObject {
+      const { objects } = kindOf(path);
+      const key = keyOf(object);
+      const present = objects.has(key);
+      objects.set(key, object);
+      return commit(path, present ? 'MODIFIED' : 'ADDED', object);
+    },
+    remove(path: string, key: string): KubeObject {
+      const { objects } = kindOf(path);
+      const object = objects.get(key);
+      if (!object) throw new Error(`no object ${key}`);
+      objects.delete(key);
+      return commit(path, 'DELETED', object);
+    },
+    compact(): void {
+      for (const kind of kinds.values()) kind.history.length = 0;
+      oldest = version;
+    },
+    backup: (): Backup => ({
+      version,
+      kinds: new Map([...kinds].map(([path, { objects }]) => [path, structuredClone([...objects.values()])])),
+    }),
+    /** Versions go back and will be used again. */
+    restore(backup: Backup): void {
+      for (const [path, kind] of kinds) {
+        const before = new Map([...kind.objects.values()].map((object) => [object.metadata.uid, object]));
+        const after = structuredClone(backup.kinds.get(path) ?? []);
+        kind.objects = new Map(after.map((object) => [keyOf(object), object]));
+        const kept = new Set(after.map((object) => object.metadata.uid));
+        for (const [uid, object] of before) if (!kept.has(uid)) live(object, true);
+        for (const object of after) {
+          const old = before.get(object.metadata.uid);
+          if (!old || stateOf(old) !== stateOf(object)) live(object, false);
+        }
+        kind.history.length = 0;
+      }
+      version = backup.version;
+      oldest = version;
+    },
+  };
+}
+
+export type Store = ReturnType<typeof createStore>;
+
+export function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** An object as text, whatever the order of its keys. */
+export function stateOf(object: unknown): string {
+  return JSON.stringify(sortKeys(object));
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+}

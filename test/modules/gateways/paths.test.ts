@@ -28,7 +28,6 @@ describe('the normal form of prefixes', () => {
 
   test.each([
     'v1',
-    '',
     '//v1',
     '/v1//x',
     '/v1/../x',
@@ -54,8 +53,11 @@ describe('the normal form of prefixes', () => {
     `/${'x'.repeat(1024)}`,
   ])('%j is refused as prefix and as replacement', (path) => {
     expect(normal(path)).toEqual({ prefixes: null, errors: ['pathPrefix PATH_INVALID'] });
-    // An empty replacement means "/".
-    if (path !== '') expect(normal('/v1', path).errors).toEqual(['rewritePathPrefix PATH_INVALID']);
+    expect(normal('/v1', path).errors).toEqual(['rewritePathPrefix PATH_INVALID']);
+  });
+
+  test('an empty prefix is none', () => {
+    expect(normal('').errors).toEqual(['pathPrefix PATH_INVALID']);
   });
 
   test('both are told at once', () => {

@@ -45,8 +45,9 @@ export async function createGateway(
   input: CreateGatewayInput,
 ): Promise<GatewayResult> {
   const dryRun = input.dryRun ?? false;
-  const repeat = dryRun ? null : repeatOf(context.caller.name, 'createGateway', input);
   const wish = readWish(operations, input);
+  const key = dryRun ? null : (input.idempotencyKey ?? null);
+  const repeat = key === null ? null : repeatOf(context.caller.name, 'createGateway', key, wish);
   const keys = [
     `name ${wish.namespace}/${wish.name}`,
     `host ${wish.hostname}`,

@@ -13,15 +13,13 @@ export interface Repeat {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 27);
 
-export function repeatOf(
-  caller: string,
-  mutation: string,
-  { idempotencyKey, ...input }: { idempotencyKey?: string | null | undefined },
-): Repeat | null {
-  if (idempotencyKey === null || idempotencyKey === undefined) return null;
-  if (!/^\P{C}{8,128}$/u.test(idempotencyKey)) {
-    throw invalid('idempotencyKey', 'An idempotency key has 8 to 128 printable characters.', 'KEY_INVALID');
-  }
+export function keyProblem(key: string | null | undefined): SlipwayError | null {
+  if (key === null || key === undefined || /^\P{C}{8,128}$/u.test(key)) return null;
+  return invalid('idempotencyKey', 'An idempotency key has 8 to 128 printable characters.', 'KEY_INVALID');
+}
+
+/** `input`: what was asked for, free of defaults, so that saying a default is the same as leaving it out. */
+export function repeatOf(caller: string, mutation: string, idempotencyKey: string, input: object): Repeat {
   return { key: digest(JSON.stringify([caller, mutation, idempotencyKey])), input: digest(canonical(input)) };
 }
 

@@ -4,7 +4,7 @@ import type { Context } from '../../module.ts';
 import { type GatewayAuthInput, readAuth } from './auth-input.ts';
 import type { Claim } from './clashes.ts';
 import { hostnameProblem } from './hostname.ts';
-import { type Repeat, repeatText } from './idempotency.ts';
+import { keyProblem, type Repeat, repeatText } from './idempotency.ts';
 import { authAnnotation, dnsLabel, idempotencyAnnotation, managedByLabel, projectLabel } from './names.ts';
 import { type GatewayNotice, noticesOf } from './notices.ts';
 import type { Operations } from './operations.ts';
@@ -77,6 +77,8 @@ export function readWish({ config, cluster }: Operations, input: CreateGatewayIn
     errors,
   );
   const auth = readAuth(input.auth, { embedded: cluster.mode === 'EMBEDDED' }, errors);
+  const badKey = keyProblem(input.idempotencyKey);
+  if (badKey) errors.push(badKey);
   throwInvalid(errors);
   if (!prefixes || !auth) throw new Error('a check refused without an error');
   return {

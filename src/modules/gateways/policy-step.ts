@@ -8,7 +8,7 @@ import { authAnnotation } from './names.ts';
 import { checkSecret, notEnforced, policyFor } from './protection.ts';
 import type { GatewayAuth } from './service.ts';
 import type { KnownBackend, ParentTarget } from './targets.ts';
-import { annotate, deleteRead, linkPatch, patchRead, policyError } from './writes.ts';
+import { annotate, deleteRead, linkPatch, ownerFor, patchRead, policyError } from './writes.ts';
 
 /** How the policy gets from what it is to what it should be. */
 export type PolicyStep =
@@ -85,19 +85,20 @@ export async function carryOut(
   { route, policy }: Present,
   step: PolicyStep,
   changes: readonly JsonPatchOperation[],
-): Promise<{ route: HTTPRoute; policy: SecurityPolicy | null }> {
+): Promise<{ route: HTTPRoute; policy: SecurityPolicy | null; removed: SecurityPolicy | null }> {
   const { kube } = context;
   if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) {
     const written = await patchRead(kube, httpRoutes, route, changes);
     if (step.do === 'patch') {
-      return { route: written, policy: await patchRead(kube, securityPolicies, step.policy, step.operations) };
+      const loosened = await patchRead(kube, securityPolicies, step.policy, step.operations);
+      return { route: written, policy: loosened, removed: null };
     }
     await deleteRead(kube, securityPolicies, step.policy, { strict: true });
-    return { route: written, policy: null };
+    return { route: written, policy: null, removed: step.policy };
   }
   const protectedBy = await protect(context, route, policy, step);
   try {
-    return { route: await patchRead(kube, httpRoutes, route, changes), policy: protectedBy };
+    return { route: await patchRead(kube, httpRoutes, route, changes), policy: protectedBy, removed: null };
   } catch (error) {
     await restore(context, { before: policy, now: protectedBy });
     throw error;
@@ -113,10 +114,7 @@ async function protect(
   if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations);
   if (step.do !== 'create') return present;
   try {
-    const { ownerReferences } = Object.fromEntries(
-      linkPatch(step.policy, route).map(({ value }) => ['ownerReferences', value]),
-    ) as Pick<SecurityPolicy['metadata'], 'ownerReferences'>;
-    const metadata = { ...step.policy.metadata, ...(ownerReferences && { ownerReferences }) };
+    const metadata = { ...step.policy.metadata, ownerReferences: [ownerFor(route)] };
     return await kube.create(securityPolicies, { ...step.policy, metadata });
   } catch (error) {
     throw policyError(error, step.policy.metadata.name);

@@ -174,6 +174,7 @@ async function change(
   }
   const written = await carryOut(context, present, step, changes);
   context.log.info({ gateway: `${namespace}/${name}`, auth: auth.kind }, 'gateway changed');
+  if (written.removed) await operations.store.settled([written.removed], true);
   const gateway = await operations.settledView(written.route, written.policy);
   return { gateway, objects: [...(written.policy ? [written.policy] : []), written.route], notices };
 }

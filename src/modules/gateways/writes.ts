@@ -186,13 +186,19 @@ export async function putPolicy(
   }
 }
 
+export const ownerFor = ({ apiVersion, kind, metadata: { name, uid = '' } }: HTTPRoute): OwnerReference => ({
+  apiVersion,
+  kind,
+  name,
+  uid,
+});
+
 /** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer. */
 export function linkPatch(policy: SecurityPolicy, route: HTTPRoute): JsonPatchOperation[] {
   const owners = policy.metadata.ownerReferences ?? [];
-  const { uid = '', name } = route.metadata;
+  const owner = ownerFor(route);
   const operations: JsonPatchOperation[] = [];
-  if (!owners.some((owner) => owner.uid === uid)) {
-    const owner: OwnerReference = { apiVersion: route.apiVersion, kind: route.kind, name, uid };
+  if (!owners.some(({ uid }) => uid === owner.uid)) {
     operations.push({ op: 'add', path: '/metadata/ownerReferences', value: [...owners, owner] });
   }
   if (policy.metadata.annotations?.[pendingAnnotation] !== undefined) {

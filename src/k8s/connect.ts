@@ -60,12 +60,13 @@ function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }:
 }
 
 function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: readonly Watch[]): Cluster {
-  const { mode, namespaces = null, log, embedded } = options;
+  const { mode, log, embedded } = options;
   const { url, tls, credentials } = endpoint;
   const transport = createTransport({ url, tls, ...(credentials && { credentials }) });
   const client = createKubeClient(transport);
   const stopped = new AbortController();
-  const shared = openCaches(options, transport, watches);
+  const namespaces = options.namespaces ? [...new Set(options.namespaces)] : null;
+  const shared = openCaches(options, namespaces, transport, watches);
   let kubernetesVersion: string | null = null;
   const asking = askVersion(options, transport, stopped.signal).then((version) => {
     kubernetesVersion = version;
@@ -102,8 +103,13 @@ function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: reado
 }
 
 /** One cache for each kind; one reflector for each, or for each of the namespaces. */
-function openCaches(options: ConnectOptions, transport: Transport, watches: readonly Watch[]) {
-  const { namespaces = null, clock, log, random = Math.random } = options;
+function openCaches(
+  options: ConnectOptions,
+  namespaces: readonly string[] | null,
+  transport: Transport,
+  watches: readonly Watch[],
+) {
+  const { clock, log, random = Math.random } = options;
   const client = createKubeClient(transport);
   const freshness = createFreshness(clock, log);
   const caches = new Map<string, Cache<KubeObject>>();

@@ -11,31 +11,30 @@ export interface SilenceGuard {
   clear(): void;
 }
 
-/** A timer this late says that we did not run, or that the clock was set: what came meanwhile is not read yet. */
-const lateMs = 1_000;
+const tickMs = 1_000;
 
-/** `ms` from the start nothing needs to be heard; after that, never more than `graceMs` may be silent. */
-export function guardSilence(clock: Clock, parent: AbortSignal, ms: number, graceMs = 0): SilenceGuard {
+/**
+ * For `ms` nothing needs to be heard; after that, never more than `graceMs` may be silent. Measured by timers alone, since
+ * the clock may be set, and second by second: what came in while the process was stopped or busy is read between two timers.
+ */
+export function guardSilence(clock: Clock, parent: AbortSignal, ms: number, graceMs = tickMs): SilenceGuard {
   const controller = new AbortController();
   let expired = false;
-  let lastHeard = Number.NEGATIVE_INFINITY;
-  let cancel = wait(ms);
+  let heard = false;
+  let silentMs = 0;
+  let cancel = clock.after(ms, listen);
   const follow = () => controller.abort();
   if (parent.aborted) follow();
   parent.addEventListener('abort', follow, { once: true });
 
-  function wait(ms: number): () => void {
-    const due = clock.now() + ms;
-    return clock.after(ms, () => check(clock.now() - due > lateMs));
+  function listen(): void {
+    heard = false;
+    cancel = clock.after(tickMs, judge);
   }
 
-  function check(late: boolean): void {
-    const left = late ? Math.max(graceMs, lateMs) : graceMs - (clock.now() - lastHeard);
-    if (left > 0) {
-      // A clock that was set back must not make the wait longer.
-      cancel = wait(Math.min(left, Math.max(graceMs, lateMs)));
-      return;
-    }
+  function judge(): void {
+    silentMs = heard ? 0 : silentMs + tickMs;
+    if (silentMs < graceMs) return listen();
     expired = true;
     controller.abort();
   }
@@ -46,7 +45,7 @@ export function guardSilence(clock: Clock, parent: AbortSignal, ms: number, grac
       return expired;
     },
     heard() {
-      lastHeard = clock.now();
+      heard = true;
     },
     clear() {
       cancel();
@@ -60,7 +59,7 @@ export async function within<R>(
   { clock, signal, ms }: { clock: Clock; signal: AbortSignal; ms: number },
   call: (signal: AbortSignal) => Promise<R>,
 ): Promise<R> {
-  const guard = guardSilence(clock, signal, ms);
+  const guard = guardSilence(clock, signal, ms - tickMs);
   try {
     return await call(guard.signal);
   } catch (error) {

@@ -57,6 +57,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const stopped = new AbortController();
   const { signal } = stopped;
   const backoff = createBackoff(random);
+  // Lists are dear: when what was just listed has expired again, the next one comes soon only once.
+  const relists = createBackoff(random, 0);
   const settled = Promise.withResolvers<void>();
   const replays = createReplays();
   const objects = () => writer.count(scope);
@@ -109,7 +111,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       status.down({ silent: guard.expired });
     }
     const lasted = clock.now() - began;
-    if (lasted >= goodWatchMs) backoff.reset();
+    if (lasted >= goodWatchMs) rest();
     else if (lasted < shortestWatchMs && events === 0) throw new ApiError(0, 'Unreachable', 'the watch ended at once');
     else await sleep(clock, backoff.least(), signal);
   }
@@ -152,16 +154,20 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   /** Decides what a failure means, and waits. */
   async function recover(error: ApiError, phase: 'list' | 'watch', lasted: number): Promise<void> {
     const expired = phase === 'watch' && isExpired(error);
-    if (phase === 'watch' && lasted >= goodWatchMs && !expired) backoff.reset();
-    const first = backoff.failures === 0;
-    const wait = backoff.next();
+    if (phase === 'watch' && lasted >= goodWatchMs && !expired) rest();
+    const soon = expired && relists.failures === 0;
+    const wait = (expired ? relists : backoff).next();
     status.failed(error);
     if (phase === 'list') await unlisted(error);
     else if (expired || needsList(error)) mustList = true;
     const asked = error.retryAfterMs === undefined ? 0 : error.retryAfterMs + random() * 1000;
-    // Lists are dear: when what was just listed has expired again, the server is not well.
-    const ms = expired && first ? random() * 500 : Math.max(wait, asked);
+    const ms = Math.max(soon ? random() * 500 : wait, asked);
     await sleep(clock, Math.min(ms, longestWaitMs), signal);
+  }
+
+  function rest(): void {
+    backoff.reset();
+    relists.reset();
   }
 
   /** A refused watch is not healed by the same request again; a failing server may have lost our resourceVersion. */

@@ -49,7 +49,7 @@ export function createWatchStatus(
 
   function up(): void {
     cancelProbation();
-    if (state.downSince === null) return;
+    if (state.downSince === null && state.error === null) return;
     if (state.error !== null) log.info('watch is up again');
     state.error = null;
     state.downSince = null;

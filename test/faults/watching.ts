@@ -4,7 +4,7 @@ import type { Cache, CacheEvent, Cluster, Watch } from '../../src/k8s/cluster.ts
 import { type ConnectOptions, connect } from '../../src/k8s/connect.ts';
 import { type KubeObject, type Resource, deployments } from '../../src/k8s/resources.ts';
 import { type FakeApi, type FakeApiOptions, type FakeObject, startFakeApi } from './api-server/server.ts';
-import { stateOf } from './api-server/store.ts';
+import { type Held, stateOf } from './api-server/store.ts';
 import { watchWithOracle } from './oracle.ts';
 import { type TestClock, createTestClock } from './test-clock.ts';
 
@@ -21,6 +21,8 @@ export interface WatchingOptions {
   random?: () => number;
   /** How to connect, where not as to an embedded cluster. */
   connect?: Partial<ConnectOptions>;
+  /** The URL to give out for the server's own. */
+  nameOf?: (url: string) => string;
   /** A kubeconfig to write, with this user. */
   kubeconfig?: { path: string; user?: Record<string, unknown>; cluster?: Record<string, unknown> };
   /** Of the API server. */
@@ -37,10 +39,11 @@ export async function startWatching(options: WatchingOptions = {}) {
   const clock = createTestClock();
   const api = await startFakeApi({ clock, ...options.api });
   options.prepare?.(api);
-  if (options.kubeconfig) await writeKubeconfig(api.url, options.kubeconfig);
+  const url = options.nameOf?.(api.url) ?? api.url;
+  if (options.kubeconfig) await writeKubeconfig(url, options.kubeconfig);
   const connection = await connect({
     mode: 'EMBEDDED',
-    embedded: embeddedAt(api.url),
+    embedded: embeddedAt(url),
     namespaces: options.namespaces ?? null,
     clock,
     random: options.random ?? (() => 0),
@@ -64,7 +67,7 @@ export async function startWatching(options: WatchingOptions = {}) {
   const isConverged = () =>
     cluster.freshness.watches().every(({ downSince }) => downSince === null) &&
     api.openWatches().length > 0 &&
-    sameObjects(cache.list(), api.objects(), wants);
+    sameObjects(cache.list(), api.held(), wants);
   const converged = (withinMs = 5_000) => flow(isConverged, withinMs);
   const pass = async (ms: number): Promise<void> => {
     const end = clock.now() + ms;
@@ -137,21 +140,33 @@ export function describeEvent(event: CacheEvent<FakeObject>): string {
 /** Whether a cache holds exactly what the server does. */
 export function sameObjects<T extends KubeObject>(
   cached: Iterable<T>,
-  held: readonly KubeObject[],
+  held: ReadonlyMap<string, Held>,
   wants: (object: T) => boolean = () => true,
 ): boolean {
-  const wanted = held.filter((object) => wants(object as T));
-  const states = new Set(wanted.map(stateOf));
-  const present = [...cached];
-  return present.length === wanted.length && present.every((object) => states.has(stateOf(object)));
+  let wanted = 0;
+  for (const { object } of held.values()) if (wants(object as T)) wanted += 1;
+  let present = 0;
+  for (const object of cached) {
+    if (held.get(object.metadata.uid ?? '')?.state !== rememberedState(object)) return false;
+    present += 1;
+  }
+  return present === wanted;
 }
 
-const stepMs = 50;
+const states = new WeakMap<KubeObject, string>();
+
+/** What is cached is never changed in place. */
+function rememberedState(object: KubeObject): string {
+  const state = states.get(object) ?? stateOf(object);
+  states.set(object, state);
+  return state;
+}
 
 /** Lets I/O happen, and time pass only while nothing else does, until a condition holds. Files take more turns. */
 export function createFlow(clock: TestClock, turns = 40) {
   return async (condition: () => boolean, withinMs: number): Promise<number> => {
     const began = clock.now();
+    const stepMs = Math.min(500, Math.max(50, withinMs / 400));
     for (let passed = 0; ; passed += stepMs) {
       for (let turn = 0; turn < turns; turn += 1) {
         if (condition()) return clock.now() - began;

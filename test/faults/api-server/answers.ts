@@ -6,7 +6,7 @@ import type { Change, Store } from './store.ts';
 export interface OpenWatch {
   readonly exchange: Exchange;
   /** Goes silent: says nothing any more and never ends. */
-  mute(): void;
+  readonly mute: () => void;
 }
 
 /** How a good API server answers lists and watches. */

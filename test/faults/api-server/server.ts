@@ -96,6 +96,8 @@ export async function startFakeApi(options: FakeApiOptions) {
       onWatch: (...next: Step[]) => plan('watch', path, next),
       count: (kind: 'list' | 'watch') => requests.filter((seen) => seen.kind === kind && seen.resource === path).length,
       objects: () => store.all(path),
+      /** By uid. */
+      held: () => store.held(path),
       openWatches: () => [...answers.watches].filter(({ exchange }) => exchange.resource === path),
       /** Stores an object as it is; without a uid it gets one. */
       store(object: KubeObject): KubeObject {

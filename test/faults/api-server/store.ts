@@ -20,8 +20,16 @@ export interface Backup {
   kinds: Map<string, KubeObject[]>;
 }
 
+/** An object as it is now; stored ones are never changed in place. */
+export interface Held {
+  object: KubeObject;
+  state: string;
+}
+
 interface KindStore {
   objects: Map<string, KubeObject>;
+  /** By uid. */
+  held: Map<string, Held>;
   history: Change[];
   listeners: Set<(change: Change) => void>;
 }
@@ -37,28 +45,31 @@ export function createStore() {
   function kindOf(path: string): KindStore {
     const present = kinds.get(path);
     if (present) return present;
-    const made: KindStore = { objects: new Map(), history: [], listeners: new Set() };
+    const made: KindStore = { objects: new Map(), held: new Map(), history: [], listeners: new Set() };
     kinds.set(path, made);
     return made;
   }
 
-  function live(object: KubeObject, gone: boolean): void {
+  function live(kind: KindStore, object: KubeObject, gone: boolean): void {
     const uid = object.metadata.uid ?? '';
     const life = lives.get(uid) ?? [];
     lives.set(uid, life);
     moment += 1;
-    life.push(
-      gone
-        ? { moment, state: null, object: null }
-        : { moment, state: stateOf(object), object: structuredClone(object) },
-    );
+    if (gone) {
+      kind.held.delete(uid);
+      life.push({ moment, state: null, object: null });
+      return;
+    }
+    const held = { object: structuredClone(object), state: stateOf(object) };
+    kind.held.set(uid, held);
+    life.push({ moment, ...held });
   }
 
   function commit(path: string, type: Change['type'], object: KubeObject): KubeObject {
     const kind = kindOf(path);
     version += 1;
     object.metadata.resourceVersion = String(version);
-    live(object, type === 'DELETED');
+    live(kind, object, type === 'DELETED');
     const change = { version, type, object: structuredClone(object) };
     kind.history.push(change);
     for (const listener of [...kind.listeners]) listener(change);
@@ -78,6 +89,7 @@ export function createStore() {
       return oldest;
     },
     all: (path: string): KubeObject[] => [...kindOf(path).objects.values()].map((object) => structuredClone(object)),
+    held: (path: string): ReadonlyMap<string, Held> => kindOf(path).held,
     get: (path: string, key: string) => kindOf(path).objects.get(key),
     since: (path: string, from: number): Change[] => kindOf(path).history.filter((change) => change.version > from),
     subscribe(path: string, listener: (change: Change) => void): () => void {
@@ -114,10 +126,10 @@ export function createStore() {
         const after = structuredClone(backup.kinds.get(path) ?? []);
         kind.objects = new Map(after.map((object) => [keyOf(object), object]));
         const kept = new Set(after.map((object) => object.metadata.uid));
-        for (const [uid, object] of before) if (!kept.has(uid)) live(object, true);
+        for (const [uid, object] of before) if (!kept.has(uid)) live(kind, object, true);
         for (const object of after) {
           const old = before.get(object.metadata.uid);
-          if (!old || stateOf(old) !== stateOf(object)) live(object, false);
+          if (!old || stateOf(old) !== stateOf(object)) live(kind, object, false);
         }
         kind.history.length = 0;
       }

@@ -157,7 +157,7 @@ async function validateConfig(module: AnyModule, value: unknown, problems: Probl
     problems.push({
       module: module.name,
       ...(field && { field }),
-      message: issue.message,
+      message: `${issue.message.replace(/\.$/, '')}.`,
       remedy: remedyFor(module.name, field),
     });
   }

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { type Access, type Caller, type Place, type Scope, type Verb, everything, fullAccess } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import { toSlipwayError } from './api-error.ts';
 import type { KubeClient } from './cluster.ts';
+import { within } from './deadline.ts';
 import type { KubeObject, Resource } from './resources.ts';
 
 /** authorization.k8s.io/v1 SubjectAccessReview. */
@@ -56,6 +58,8 @@ const allowMs = 30_000;
 const denyMs = 5_000;
 const rememberedDecisions = 50_000;
 const reviewsAtOnce = 16;
+/** A cluster that takes longer has not decided. */
+const decisionMs = 10_000;
 
 export interface ReviewedAccessOptions {
   /** Acts with our own identity, which may create SubjectAccessReviews. */
@@ -63,8 +67,17 @@ export interface ReviewedAccessOptions {
   /** The namespaces that exist as far as we know: a scope is decided for each of them. */
   namespaces: () => Iterable<string>;
   clock: Clock;
+  signal: AbortSignal;
   /** Of every question that was put to the cluster. */
   onReview?: (answer: 'allowed' | 'denied' | 'failed') => void;
+}
+
+/** As the API server sees a caller. */
+interface Subject {
+  user: string;
+  groups: string[];
+  /** Equal for equal subjects, however many groups they have. */
+  digest: string;
 }
 
 interface Decision {
@@ -81,13 +94,13 @@ export function createReviewedAccess({
   client,
   namespaces,
   clock,
+  signal,
   onReview,
 }: ReviewedAccessOptions): (caller: Caller) => Access {
   const decisions = new Map<string, Decision>();
 
-  function decide(caller: Caller, right: Right, namespace: string): Promise<boolean> {
-    const { user, groups } = subjectOf(caller);
-    const key = JSON.stringify([user, groups, Object.values(right), namespace]);
+  function decide({ user, groups, digest }: Subject, right: Right, namespace: string): Promise<boolean> {
+    const key = JSON.stringify([digest, Object.values(right), namespace]);
     const known = decisions.get(key);
     if (known && known.until > clock.now()) return known.allowed;
     const decision: Decision = { allowed: review(user, groups, right, namespace), until: Number.POSITIVE_INFINITY };
@@ -107,12 +120,15 @@ export function createReviewedAccess({
 
   async function review(user: string, groups: string[], right: Right, namespace: string): Promise<boolean> {
     try {
-      const { status } = await client.create(reviews, {
+      const asked: SubjectAccessReview = {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SubjectAccessReview',
         metadata: { name: '' },
         spec: { user, groups, resourceAttributes: { ...right, ...(namespace && { namespace }) } },
-      });
+      };
+      const { status } = await within({ clock, signal, ms: decisionMs }, (signal) =>
+        client.create(reviews, asked, { signal }),
+      );
       const allowed = status?.allowed === true && status.denied !== true;
       onReview?.(allowed ? 'allowed' : 'denied');
       return allowed;
@@ -123,20 +139,22 @@ export function createReviewedAccess({
   }
 
   /** `namespace` '' asks for all of them at once. */
-  async function may(caller: Caller, verb: Verb, namespace: string): Promise<boolean> {
-    const { every = [], some } = rights[verb];
-    const ask = (right: Right) => decide(caller, right, namespace);
-    if (some) return (await Promise.all(some.map(ask))).includes(true);
-    return !(await Promise.all(every.map(ask))).includes(false);
+  async function may(subject: Subject, verb: Verb, namespace: string): Promise<boolean> {
+    const { every, some = [] } = rights[verb];
+    // One after the other: mostly the first one decides.
+    for (const right of every ?? some) {
+      if ((await decide(subject, right, namespace)) !== (every !== undefined)) return every === undefined;
+    }
+    return every !== undefined;
   }
 
-  async function scope(caller: Caller, verb: Verb): Promise<Scope> {
-    if (await may(caller, verb, '')) return everything;
+  async function scope(subject: Subject, verb: Verb): Promise<Scope> {
+    if (await may(subject, verb, '')) return everything;
     const known = [...new Set(namespaces())].sort();
     const allowed: string[] = [];
     for (let start = 0; start < known.length; start += reviewsAtOnce) {
       const batch = known.slice(start, start + reviewsAtOnce);
-      const answers = await Promise.all(batch.map((namespace) => may(caller, verb, namespace)));
+      const answers = await Promise.all(batch.map((namespace) => may(subject, verb, namespace)));
       allowed.push(...batch.filter((_, index) => answers[index]));
     }
     return scopeOf(allowed);
@@ -144,14 +162,15 @@ export function createReviewedAccess({
 
   return (caller) => {
     if (caller.local) return fullAccess;
+    const subject = subjectOf(caller);
     const scopes = new Map<Verb, Promise<Scope>>();
     return {
       scope(verb) {
-        const present = scopes.get(verb) ?? scope(caller, verb);
+        const present = scopes.get(verb) ?? scope(subject, verb);
         scopes.set(verb, present);
         return present;
       },
-      allows: async (verb, place) => (await may(caller, verb, place.namespace)) || may(caller, verb, ''),
+      allows: async (verb, place) => (await may(subject, verb, place.namespace)) || may(subject, verb, ''),
     };
   };
 }
@@ -161,10 +180,13 @@ function scopeOf(allowed: readonly string[]): Scope {
   return { key: JSON.stringify(allowed), includes: ({ namespace }: Place) => included.has(namespace) };
 }
 
-/** As the API server sees the caller when we impersonate: it adds the groups that everybody is in. */
-function subjectOf({ name, groups, anonymous }: Caller): { user: string; groups: string[] } {
-  if (anonymous) return { user: 'system:anonymous', groups: ['system:unauthenticated'] };
-  return { user: name, groups: [...new Set([...groups, 'system:authenticated'])].sort() };
+/** What the API server makes of a caller whom we impersonate: it adds the groups that everybody is in. */
+function subjectOf({ name, groups, anonymous }: Caller): Subject {
+  const subject = anonymous
+    ? { user: 'system:anonymous', groups: ['system:unauthenticated'] }
+    : { user: name, groups: [...new Set([...groups, 'system:authenticated'])].sort() };
+  const digest = createHash('sha256').update(JSON.stringify(subject)).digest('base64');
+  return { ...subject, digest };
 }
 
 function forgetOldest(decisions: Map<string, Decision>): void {

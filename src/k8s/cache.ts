@@ -153,6 +153,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     get: (namespace, name) => objects.get(`${namespace ?? ''}/${name}`),
     byUid: (uid) => uids.get(uid),
     list: (namespace) => (namespace === undefined ? objects.values() : byNamespace.get(namespace)),
+    namespaces: () => byNamespace.keys(),
     byOwner: (uid) => byOwner.get(uid),
     index(name, keys) {
       const index = addIndex(`own:${name}`, keys);
@@ -180,6 +181,7 @@ interface Index<T> {
   remove(object: T): void;
   get(key: string): Iterable<T>;
   count(key: string): number;
+  keys(): Iterable<string>;
 }
 
 /** Objects by key, and within a key by uid. */
@@ -202,6 +204,7 @@ function createIndex<T extends KubeObject>(keys: (object: T) => readonly string[
     },
     get: (key) => entries.get(key)?.values() ?? [],
     count: (key) => entries.get(key)?.size ?? 0,
+    keys: () => entries.keys(),
   };
 }
 

@@ -123,6 +123,8 @@ export interface Cache<T extends KubeObject> {
   byUid(uid: string): T | undefined;
   /** Of one namespace, or all. */
   list(namespace?: string): Iterable<T>;
+  /** Those with objects; '' stands for none. */
+  namespaces(): Iterable<string>;
   /** Those with an owner reference to this uid. */
   byOwner(uid: string): Iterable<T>;
   /** Adds an index; an object is found under each key that `keys` gives for it. Idempotent by name. */
@@ -178,6 +180,8 @@ export interface Cluster {
   as(caller: Caller): KubeClient;
   /** The cache of a kind that some module's `watches` names; throws when none does. */
   cache<T extends KubeObject>(resource: Resource<T>): Cache<T>;
+  /** The namespaces of all cached objects of a kind; none when no module watches it. */
+  namespacesOf(resource: Resource): Iterable<string>;
   readonly freshness: FreshnessSource;
   /** Present in embedded mode only. */
   readonly embedded: EmbeddedInfo | null;

@@ -88,6 +88,7 @@ function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: reado
       if (cache) return cache as unknown as Cache<T>;
       throw new Error(`no module watches ${resourceName(resource)}: name it in the module's watches`);
     },
+    namespacesOf: (resource) => shared.caches.get(resourceName(resource))?.namespaces() ?? [],
     freshness: shared.freshness.source,
     embedded: embedded ?? null,
     async synced() {

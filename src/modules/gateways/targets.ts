@@ -71,7 +71,7 @@ export async function resolveBackend(
   const service = await find(cluster, services, wanted.namespace, wanted.service);
   const run = runs.byService(wanted.namespace, wanted.service);
   const place = { namespace: wanted.namespace, project: run?.project ?? null };
-  if (!service || !(await access.scope('see')).includes(place)) {
+  if (!service || !(await access.allows('see', place))) {
     const message = `There is no Service ${wanted.service} in the namespace ${wanted.namespace}, or you may not see it.`;
     throw new SlipwayError('NOT_FOUND', message, { field: 'backend.service', reason: 'SERVICE_NOT_FOUND' });
   }

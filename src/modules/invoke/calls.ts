@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import type { Place } from '../../caller.ts';
 import { SlipwayError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Context } from '../../module.ts';
@@ -41,6 +42,8 @@ export interface Asked {
 export interface StartedCall {
   entry: Entry;
   call: PreparedCall;
+  /** Where the run lies. */
+  place: Place;
   /** False once the run's target is another than the one that was checked. */
   confirm: () => boolean;
   /** Records how it ended and lets others begin. Never rejects; resolves with the entry as the caller sees it. */
@@ -103,7 +106,7 @@ export function createCalls(parts: CallParts): Calls {
       return ended;
     };
     const confirm = () => sameTarget(runs.get(run.key), asked.input, call, parts.admits);
-    return { started: { entry, call, confirm, finish } };
+    return { started: { entry, call, place: run, confirm, finish } };
   };
 
   return {

@@ -1,5 +1,6 @@
 import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
 import type { Context } from '../../module.ts';
+import { whileAllowed } from '../../schema/stream/withdrawal.ts';
 import { openCall } from './call.ts';
 import { type Asked, type CallParts, type Calls, type StartedCall } from './calls.ts';
 import type { Bodies, Entry } from './entry.ts';
@@ -61,7 +62,9 @@ export function createInvoker(parts: InvokerParts): Invoker {
     },
     async stream(input, idempotencyKey, context) {
       const { started, first } = await calls.begin(askedFor('invokeServiceStream', input, idempotencyKey), context);
-      if (started) return streamCall(parts, started, context.signal);
+      if (started) {
+        return whileAllowed(streamCall(parts, started, context.signal), context, 'invoke', started.place);
+      }
       const bodies = first.bodies ?? (await history?.bodies(first.caller, [first.id]))?.get(first.id);
       return chunks([{ invocation: first, text: bodies?.response ?? '', final: true }]);
     },

@@ -1,5 +1,6 @@
 import { SlipwayError } from '../../../errors.ts';
 import type { Builder } from '../../../schema/builder.ts';
+import { whileAllowed } from '../../../schema/stream/withdrawal.ts';
 import { followLogs } from '../logs/follow.ts';
 import type { LogLine } from '../logs/lines.ts';
 import { ServiceRunBy } from './inputs.ts';
@@ -46,7 +47,8 @@ export function addLogStream(builder: Builder): void {
             field: `by.${field}`,
           });
         }
-        return followLogs(run, { ...args, follow: args.follow !== false && !args.previous }, context);
+        const lines = await followLogs(run, { ...args, follow: args.follow !== false && !args.previous }, context);
+        return whileAllowed(lines, context, 'logs', run);
       },
       resolve: (line) => line,
     }),

@@ -1,0 +1,9 @@
+import type { Auth } from '../../auth.ts';
+import { fullAccess, localCaller } from '../../caller.ts';
+
+/** One local user with the connection's own rights. */
+export const localAuth: Auth = {
+  signIn: false,
+  authenticate: () => Promise.resolve(localCaller),
+  access: () => fullAccess,
+};

@@ -1,5 +1,5 @@
 /** What GraphiQL shows first. */
-export const tour = `# Slipway: every service run with its live health. Press the play button.
+export const tour = `# Every service run, with its live health.
 query Runs {
   serviceRuns(first: 20) {
     totalCount

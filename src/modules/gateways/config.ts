@@ -2,12 +2,11 @@ import { z } from 'zod';
 import { hostnameProblem } from './hostname.ts';
 import { parseParent } from './parents.ts';
 
-const domain = z
-  .string()
-  .refine(
-    (text) => hostnameProblem(text, { domain: '', allowedDomains: [] }) === null,
-    'must be a domain name such as services.example.org',
-  );
+const domain = z.string().refine(
+  // What must be a hostname is a name under it.
+  (text) => hostnameProblem(`x.${text}`, { domain: '', allowedDomains: [] }) === null,
+  'must be a domain name such as services.example.org',
+);
 
 export const config = z.strictObject({
   domain: domain

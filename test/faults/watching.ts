@@ -65,8 +65,8 @@ export async function startWatching(options: WatchingOptions = {}) {
     return state;
   };
   const isConverged = () =>
-    cluster.freshness.watches().every(({ downSince }) => downSince === null) &&
     api.openWatches().length > 0 &&
+    cluster.freshness.watches().every(({ downSince }) => downSince === null) &&
     sameObjects(cache.list(), api.held(), wants);
   const converged = (withinMs = 5_000) => flow(isConverged, withinMs);
   const pass = async (ms: number): Promise<void> => {

@@ -179,6 +179,10 @@ export async function startFakeApi(options: FakeApiOptions) {
     put(name: string, value: unknown = 1, metadata: Partial<KubeObject['metadata']> = {}): KubeObject {
       return kind.store(fakeObject(name, value, metadata));
     },
+    has: (name: string) => store.get(pathOf(deployments), `lab/${name}`) !== undefined,
+    get oldest() {
+      return store.oldest;
+    },
     /** Ends all open watches. */
     disconnect(how: 'end' | 'reset' = 'end'): void {
       for (const { exchange } of [...answers.watches]) exchange[how]();

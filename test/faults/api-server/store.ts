@@ -50,6 +50,7 @@ export function createStore() {
     return made;
   }
 
+  /** Takes the object over: it is never changed again. */
   function live(kind: KindStore, object: KubeObject, gone: boolean): void {
     const uid = object.metadata.uid ?? '';
     const life = lives.get(uid) ?? [];
@@ -60,20 +61,20 @@ export function createStore() {
       life.push({ moment, state: null, object: null });
       return;
     }
-    const held = { object: structuredClone(object), state: stateOf(object) };
+    const held = { object, state: stateOf(object) };
     kind.held.set(uid, held);
     life.push({ moment, ...held });
   }
 
-  function commit(path: string, type: Change['type'], object: KubeObject): KubeObject {
+  function commit(path: string, type: Change['type'], given: KubeObject): KubeObject {
     const kind = kindOf(path);
     version += 1;
-    object.metadata.resourceVersion = String(version);
+    const object = { ...given, metadata: { ...given.metadata, resourceVersion: String(version) } };
     live(kind, object, type === 'DELETED');
-    const change = { version, type, object: structuredClone(object) };
+    const change = { version, type, object };
     kind.history.push(change);
     for (const listener of [...kind.listeners]) listener(change);
-    return structuredClone(object);
+    return object;
   }
 
   return {
@@ -88,7 +89,7 @@ export function createStore() {
     get oldest() {
       return oldest;
     },
-    all: (path: string): KubeObject[] => [...kindOf(path).objects.values()].map((object) => structuredClone(object)),
+    all: (path: string): KubeObject[] => [...kindOf(path).objects.values()],
     held: (path: string): ReadonlyMap<string, Held> => kindOf(path).held,
     get: (path: string, key: string) => kindOf(path).objects.get(key),
     since: (path: string, from: number): Change[] => kindOf(path).history.filter((change) => change.version > from),
@@ -100,9 +101,9 @@ export function createStore() {
     put(path: string, object: KubeObject): KubeObject {
       const { objects } = kindOf(path);
       const key = keyOf(object);
-      const present = objects.has(key);
-      objects.set(key, object);
-      return commit(path, present ? 'MODIFIED' : 'ADDED', object);
+      const stored = commit(path, objects.has(key) ? 'MODIFIED' : 'ADDED', object);
+      objects.set(key, stored);
+      return stored;
     },
     remove(path: string, key: string): KubeObject {
       const { objects } = kindOf(path);
@@ -117,13 +118,13 @@ export function createStore() {
     },
     backup: (): Backup => ({
       version,
-      kinds: new Map([...kinds].map(([path, { objects }]) => [path, structuredClone([...objects.values()])])),
+      kinds: new Map([...kinds].map(([path, { objects }]) => [path, [...objects.values()]])),
     }),
     /** Versions go back and will be used again. */
     restore(backup: Backup): void {
       for (const [path, kind] of kinds) {
         const before = new Map([...kind.objects.values()].map((object) => [object.metadata.uid, object]));
-        const after = structuredClone(backup.kinds.get(path) ?? []);
+        const after = backup.kinds.get(path) ?? [];
         kind.objects = new Map(after.map((object) => [keyOf(object), object]));
         const kept = new Set(after.map((object) => object.metadata.uid));
         for (const [uid, object] of before) if (!kept.has(uid)) live(kind, object, true);

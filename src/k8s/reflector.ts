@@ -99,7 +99,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   async function watch(): Promise<void> {
     // Short time-outs make a half-open connection show; different ones keep the watches from coming back together.
     const seconds = 8 + Math.floor(random() * 5);
-    const guard = guardSilence(clock, signal, seconds * 1000 + graceMs, graceMs);
+    const guard = guardSilence(clock, signal, seconds * 1000, graceMs);
     const began = clock.now();
     events = 0;
     try {

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { everything } from '../../../src/caller.ts';
 import { securityPolicies } from '../../../src/k8s/resources.ts';
 import type { GraphQLAnswer } from '../../../src/testing.ts';
+import { createChanges } from '../../../src/modules/gateways/changes.ts';
+import type { GatewayChange } from '../../../src/modules/gateways/service.ts';
+import { manualClock } from '../../schema/stream/world.ts';
+import { policy, route, viewOf } from './objects.ts';
 import { calls, errorsOf, type GatewaysServer, ready, service, startGatewaysServer } from './surface.ts';
 
 interface Event {
@@ -87,6 +92,32 @@ test('a filter by phase tells what comes to need care', async () => {
   await server.kube.delete(securityPolicies, 'quiet-sp', 'default');
   expect(short(await next(events))).toBe('ADDED quiet UNPROTECTED');
   await events.return?.();
+});
+
+test('that a gateway was open is told even to who reads late', async () => {
+  const { clock } = manualClock();
+  const listeners = new Set<(change: GatewayChange) => void>();
+  const changes = createChanges(
+    {
+      all: () => [viewOf(route({ auth: 'basic' }), [policy()])],
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    { freshness: { ...server.cluster.freshness, subscribe: () => () => {} } },
+    clock,
+  );
+  const events = changes.subscribe({ filter: null, matches: () => true, scope: everything });
+  const views = [viewOf(route({ auth: 'basic' }), []), viewOf(route({ auth: 'basic' }), [policy()])];
+  for (const after of views) for (const tell of listeners) tell({ key: after.key, after, revision: 1 });
+  const told: string[] = [];
+  for (const _ of [1, 2, 3, 4]) {
+    const { value } = await events.next();
+    told.push([value?.type, value?.item?.status.phase].filter(Boolean).join(' '));
+  }
+  expect(told).toEqual(['ADDED READY', 'SYNCED', 'CHANGED UNPROTECTED', 'CHANGED READY']);
+  changes.stop();
 });
 
 test('a garbage cursor is INVALID, one of another filter starts anew', async () => {

@@ -73,7 +73,7 @@ test('one whose route is there is tied to it', async () => {
 });
 
 test('a create takes over what its predecessor left, and gives way to one that is under way', async () => {
-  const { server, put, present, now } = await start();
+  const { server, put, present, now, time } = await start();
   await using _ = server;
   await service(server, 'shop');
   const call = calls(server);
@@ -91,4 +91,8 @@ test('a create takes over what its predecessor left, and gives way to one that i
   expect(present('same-sp')?.metadata).toMatchObject({ uid, ownerReferences: [{ name: 'same' }] });
   await put(policy('other', now()));
   expect(await call.refusals(documents.create, input('other', 'others'))).toEqual(['CONFLICT name CREATE_IN_PROGRESS']);
+  await put(policy('open', new Date(time.clock.now() - 61_000).toISOString()));
+  const { gateway } = await call.create({ name: 'open', backend: { service: 'shop' }, auth: { none: true } });
+  expect(gateway.auth.kind).toBe('NONE');
+  expect(present('open-sp')).toBeUndefined();
 });

@@ -116,7 +116,10 @@ describe('update', () => {
     await call.update({ id: gateway.id, auth: { apiKey: { secretName: 'keys' } } });
     expect(policy()?.spec).toMatchObject({ cors, apiKeyAuth: { credentialRefs: [{ name: 'keys' }] } });
     expect(policy()?.spec.basicAuth).toBeUndefined();
+    const watching = watchForOpen();
     await call.update({ id: gateway.id, auth: { none: true } });
+    watching.stop();
+    expect(watching.open).toEqual([]);
     expect(policy()?.spec).toEqual({ cors, targetRefs: [expect.objectContaining({ name })] });
   });
 
@@ -128,6 +131,20 @@ describe('update', () => {
     expect(tried.manifests).not.toContain('SecurityPolicy');
     expect([route()?.metadata.generation, policy()?.metadata.generation]).toEqual([1, 1]);
     expect(before).toHaveLength(2);
+  });
+
+  test('somebody else changes the route at the last moment: the protection goes back to what it was', async () => {
+    const { gateway } = await call.create(input());
+    await server.until(name, ready);
+    const stop = server.embedded.api.observe(securityPolicies, ({ object: { metadata, spec } }) => {
+      if (metadata.name !== `${name}-sp` || spec.basicAuth?.users.name !== 'others') return;
+      stop();
+      void server.kube.patch(httpRoutes, name, 'default', { spec: { hostnames: ['theirs.services.localhost'] } });
+    });
+    const change = { id: gateway.id, pathPrefix: '/v2', auth: { basic: { secretName: 'others' } } };
+    expect(await call.refusals(documents.update, change)).toEqual(['CONFLICT CHANGED']);
+    expect(policy()?.spec.basicAuth?.users.name).toBe('users');
+    expect(route()?.spec).toMatchObject({ hostnames: ['theirs.services.localhost'] });
   });
 
   test('the same again changes nothing', async () => {

@@ -1,2 +1,6 @@
 #!/usr/bin/env node
-import '../src/main.ts';
+import { enableCompileCache } from 'node:module';
+
+// Most of the start is compiling: what was compiled before is taken from the system's temporary folder.
+enableCompileCache();
+await import('../src/main.ts');

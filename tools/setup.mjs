@@ -46,5 +46,5 @@ function runningServer() {
 /** After a crash the pid may be another program's by now. */
 function isNode(pid) {
   const command = `/proc/${pid}/cmdline`;
-  return !existsSync('/proc/self') || readFileSync(command, 'utf8').includes('src/main.ts');
+  return !existsSync('/proc/self') || readFileSync(command, 'utf8').includes('slipway');
 }

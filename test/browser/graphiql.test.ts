@@ -31,11 +31,12 @@ async function picture(name: string): Promise<void> {
 }
 
 /** The editor shows only the lines that fit, with spaces that don't break. */
-async function answerShows(text: string): Promise<void> {
-  await page.waitForFunction(
+async function answerShows(text: string): Promise<boolean> {
+  const found = await page.waitForFunction(
     (wanted) => document.querySelector('.graphiql-response')?.textContent?.replace(/\s/g, ' ').includes(wanted),
     text,
   );
+  return (await found.jsonValue()) ?? false;
 }
 
 async function run(operation: string): Promise<void> {
@@ -46,13 +47,13 @@ async function run(operation: string): Promise<void> {
 test('the address of the server leads to GraphiQL, whose first query lists the demo runs', async () => {
   expect(new URL(page.url()).pathname).toBe('/graphiql');
   await run('Runs');
-  await answerShows('"totalCount": 6');
+  expect(await answerShows('"totalCount": 6')).toBe(true);
   await picture('runs');
 });
 
 test('its subscription shows health over WebSocket', async () => {
   await run('Health');
-  await answerShows('"type": "');
+  expect(await answerShows('"type": "')).toBe(true);
   await picture('health');
 });
 

@@ -45,6 +45,15 @@ export const settingsSchema = z.object({
     .pipe(z.array(origin))
     .optional()
     .describe('Other origins whose pages may call, such as `https://console.example.com` (needs sign-in).'),
+  SLIPWAY_DRAIN_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(8_000)
+    .optional()
+    .describe(
+      'How long new connections are still served after SIGTERM, until nobody sends them any more. Default: 5000 in a cluster, else 0.',
+    ),
   SLIPWAY_CLUSTER: z
     .enum(['embedded', 'kubeconfig', 'in-cluster'])
     .default('embedded')

@@ -9,6 +9,8 @@ import { serve } from './commands/serve.ts';
 
 /** sysexits.h: the configuration is wrong. */
 const exitConfig = 78;
+/** Kubernetes kills after 30 s. */
+const longestStopMs = 25_000;
 const usage = `slipway [command] [--config FILE]
 
   serve    start the server (default)
@@ -34,16 +36,22 @@ async function main(): Promise<void> {
   }
   const settings = readSettings(environment);
   const log = createLog(settings.SLIPWAY_LOG_LEVEL);
-  process.on('unhandledRejection', (error) => {
-    log.fatal({ err: error }, 'unhandled rejection');
-    process.exit(1);
-  });
-  const server = await serve(settings, environment, log);
+  for (const event of ['unhandledRejection', 'uncaughtException']) {
+    process.on(event, (error) => {
+      log.fatal({ err: error }, event);
+      process.exit(1);
+    });
+  }
+  let server: { stop(): Promise<void> } | undefined;
   let stopping = false;
   const stop = (signal: string): void => {
-    if (stopping) process.exit(1);
+    if (stopping || !server) process.exit(1);
     stopping = true;
     log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.error('it takes too long to stop: what is left is cut');
+      process.exit(1);
+    }, longestStopMs).unref();
     server.stop().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -52,8 +60,10 @@ async function main(): Promise<void> {
       },
     );
   };
+  // Before the start: as the first process of a container we would not even be ended by a signal we don't handle.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  server = await serve(settings, environment, log);
 }
 
 try {

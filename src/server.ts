@@ -13,6 +13,7 @@ import type { AnyModule } from './module.ts';
 import { type StartedModules, planModules, startModules } from './registry.ts';
 import { buildSchema } from './schema/build.ts';
 import { answerCors } from './server/cors.ts';
+import { type Drain, createDrain } from './server/drain.ts';
 import { presentError } from './server/errors.ts';
 import { listen } from './server/listen.ts';
 import { checkListener, headersOf } from './server/sign-in.ts';
@@ -37,6 +38,8 @@ export interface ServerOptions {
   log: Log;
   /** @default the system's clock */
   clock?: Clock;
+  /** How long new connections are still served once the server is stopped. @default 0 */
+  drainMs?: number;
 }
 
 export interface RunningServer {
@@ -44,15 +47,30 @@ export interface RunningServer {
   readonly url: string;
   readonly cluster: Cluster;
   readonly modules: StartedModules;
-  /** Drains: no new requests, sockets closed with 1001, modules stopped in reverse. The cluster is stopped last. */
+  /** Not ready from now on; drains, stops the modules in reverse, and the cluster last. */
   stop(): Promise<void>;
 }
+
+/**
+ * Whoever sends too slowly is cut (looked after every five seconds), and no single client may hold all connections. After
+ * so many requests a connection ends, so that clients spread over the replicas.
+ */
+const httpLimits = {
+  headersTimeout: 10_000,
+  requestTimeout: 35_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16_384,
+};
+const maxConnections = 10_000;
+const maxRequestsPerSocket = 1_000;
 
 const ownSettings = { module: 'server', host: 'SLIPWAY_HOST', port: 'SLIPWAY_PORT' };
 
 /** Modules to a running server: plan, open the cluster, build the schema, start, listen. */
 export async function createServer(options: ServerOptions): Promise<RunningServer> {
   const { log, clock = systemClock, dataDir, host = '127.0.0.1', allowedHosts = [], allowedOrigins = [] } = options;
+  const { drainMs = 0 } = options;
   const plan = await planModules(options.modules, options.config);
   const schema = buildSchema(plan.modules.map(({ module }) => module));
   const cluster = await options.cluster.open(plan.watches);
@@ -61,30 +79,29 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     modules = await startModules(plan, { cluster, clock, log, dataDir });
     checkListener({ host, allowedHosts, allowedOrigins, mode: cluster.mode }, modules.find(Auth));
     const source = { modules, cluster, clock, log };
-    const yoga = createGraphQL(schema, source);
+    const server = createHttpServer(httpLimits);
+    server.maxConnections = maxConnections;
+    server.maxRequestsPerSocket = maxRequestsPerSocket;
+    const drain = createDrain({ server, clock });
+    const yoga = createGraphQL(schema, source, (response) => drain.stream(response));
     const origins = new Set(allowedOrigins);
     const hosts = new Set([host, ...allowedHosts]);
     const guard = createHttpGuard({ bodyTypes: ['application/json'], allowsHost: (name) => hosts.has(name), origins });
-    const server = createHttpServer({ requestTimeout: 35_000, headersTimeout: 10_000 });
     const graphql = (req: IncomingMessage, res: ServerResponse, caller: Caller) => yoga(req, res, { caller } as never);
-    server.on('request', httpHandler({ guard, origins, source, graphql }));
+    server.on('request', httpHandler({ guard, origins, source, graphql, drain }));
     const sockets = serveWebSocket(server, yoga, source, guard);
     const url = await listen(server, { host, port: options.port }, ownSettings);
     const started = modules;
-    return {
-      url,
-      cluster,
-      modules,
-      async stop() {
-        const closed = new Promise((resolve) => server.close(resolve));
-        await sockets.close();
-        server.closeIdleConnections();
-        await started.stop();
-        server.closeAllConnections();
-        await closed;
-        await cluster.stop();
-      },
+    const stop = async (): Promise<void> => {
+      await drain.run(drainMs, sockets);
+      const closed = new Promise((resolve) => server.close(resolve));
+      await started.stop();
+      server.closeAllConnections();
+      await closed;
+      await cluster.stop();
     };
+    let stopped: Promise<void> | undefined;
+    return { url, cluster, modules, stop: () => (stopped ??= stop()) };
   } catch (error) {
     await modules?.stop();
     await cluster.stop();
@@ -97,16 +114,22 @@ interface HttpParts {
   origins: ReadonlySet<string>;
   source: ContextSource;
   graphql: (request: IncomingMessage, response: ServerResponse, caller: Caller) => unknown;
+  drain: Drain;
 }
 
 /** Probes first, then the guard, then who is calling, and only then anything else. */
 function httpHandler(parts: HttpParts): (request: IncomingMessage, response: ServerResponse) => void {
-  const { guard, origins, source } = parts;
+  const { guard, origins, source, drain } = parts;
   return (request, response) => {
+    drain.track(response);
     response.setHeader('x-content-type-options', 'nosniff');
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     if (path === '/livez') return answer(response, 200, { status: 'ok' });
-    if (path === '/readyz') return readiness(response, source.modules.notReady());
+    if (path === '/readyz')
+      return readiness(response, [
+        ...(drain.begun ? ['server: it is shutting down.'] : []),
+        ...source.modules.notReady(),
+      ]);
     const refusal = guard(request);
     if (refusal) {
       const code = refusal.status === 415 ? 'INVALID' : 'FORBIDDEN';

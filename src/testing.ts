@@ -29,6 +29,8 @@ export interface TestServerOptions {
   dataDir?: string;
   clock?: Clock;
   log?: Log;
+  /** How long new connections are still served once the server is stopped. @default 0 */
+  drainMs?: number;
 }
 
 export interface GraphQLAnswer<Data = Record<string, unknown>> {
@@ -93,6 +95,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       dataDir,
       log,
       clock,
+      drainMs: options.drainMs ?? 0,
     });
     stops.push(() => server.stop());
     await server.cluster.synced();

@@ -9,6 +9,9 @@ import { Metrics } from '../modules/metrics/service.ts';
 import { type RunningServer, createServer } from '../server.ts';
 import { loadModules } from './load-modules.ts';
 
+/** The endpoints of a Service are usually updated everywhere by then. */
+const usualDrainMs = 5_000;
+
 /** Starts what the settings ask for and logs the ready line. */
 export async function serve(
   settings: Settings,
@@ -44,6 +47,7 @@ export async function serve(
       port: settings.SLIPWAY_PORT,
       ...(settings.SLIPWAY_ALLOWED_HOSTS && { allowedHosts: settings.SLIPWAY_ALLOWED_HOSTS }),
       ...(settings.SLIPWAY_ALLOWED_ORIGINS && { allowedOrigins: settings.SLIPWAY_ALLOWED_ORIGINS }),
+      drainMs: settings.SLIPWAY_DRAIN_MS ?? (settings.SLIPWAY_CLUSTER === 'in-cluster' ? usualDrainMs : 0),
       dataDir,
       log,
     });

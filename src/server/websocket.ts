@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { useServer } from 'graphql-ws/use/ws';
@@ -20,10 +21,18 @@ interface Extra {
   request: IncomingMessage;
   caller?: Caller;
   aborter: AbortController;
+  /** Queries and mutations under way: a client would send them again if the socket closed before their answer. */
+  answering: Set<string>;
+  onAnswered: () => void;
 }
 
 export interface WebSocketSurface {
-  /** Closes every socket with 1001 and stops accepting new ones. */
+  /**
+   * Accepts no more sockets and closes all with 1001: each at its own moment within `spreadMs`, so that not all clients
+   * come back at once, and after the queries and mutations on it are answered.
+   */
+  leave(spreadMs: number): Promise<void>;
+  /** Closes what is left, at once. */
   close(): Promise<void>;
 }
 
@@ -35,11 +44,13 @@ export function serveWebSocket(
   guard: (request: IncomingMessage) => Refusal | null,
 ): WebSocketSurface {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.messageBytes });
+  const connected = new Map<WebSocket, Extra>();
+  let closing = false;
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
-    const refusal = request.url?.split('?')[0] === '/graphql' ? guard(request) : { status: 404, message: 'Not found.' };
-    if (refusal) {
-      stream.end(`HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const status = closing ? 503 : request.url?.split('?')[0] === '/graphql' ? guard(request)?.status : 404;
+    if (status !== undefined) {
+      stream.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, stream, head, (socket) => sockets.emit('connection', socket, request));
@@ -52,7 +63,13 @@ export function serveWebSocket(
       onConnect: async (ctx) => {
         const extra = ctx.extra as Extra;
         extra.aborter = new AbortController();
-        extra.socket.once('close', () => extra.aborter.abort());
+        extra.answering = new Set();
+        extra.onAnswered = () => {};
+        connected.set(extra.socket, extra);
+        extra.socket.once('close', () => {
+          connected.delete(extra.socket);
+          extra.aborter.abort();
+        });
         try {
           extra.caller = await authenticate(source, headersOf(extra.request), ctx.connectionParams);
         } catch (error) {
@@ -65,9 +82,15 @@ export function serveWebSocket(
         extra.socket.once('close', atExpiry(source.clock, extra.caller, end));
         return true;
       },
-      onSubscribe: async (ctx, _id, params) => {
+      onOperation: (ctx, id, _params, _args, result) => {
+        if (Symbol.asyncIterator in result) answered(ctx.extra as Extra, id);
+      },
+      onComplete: (ctx, id) => answered(ctx.extra as Extra, id),
+      onError: (ctx, id) => answered(ctx.extra as Extra, id),
+      onSubscribe: async (ctx, id, params) => {
         const extra = ctx.extra as Extra;
         const { caller } = extra;
+        extra.answering.add(id);
         // What comes after the closing frame went out is no longer signed in.
         if (!caller || extra.socket.readyState !== extra.socket.OPEN) return [coded(signedOut())];
         if (Object.keys(ctx.subscriptions).length > limits.socketOperations) {
@@ -106,12 +129,46 @@ export function serveWebSocket(
   );
   const coded = (error: unknown) => presentError(error, source.log, crypto.randomUUID());
   return {
+    async leave(spreadMs) {
+      closing = true;
+      await Promise.all([...sockets.clients].map((socket) => leave(socket, connected.get(socket), spreadMs, source)));
+    },
     async close() {
+      closing = true;
       for (const socket of sockets.clients) socket.close(1001, 'Going away');
       await disposable.dispose();
       for (const socket of sockets.clients) socket.terminate();
     },
   };
+}
+
+/** Not before the frame that says so is on its way: only then it is safe to close. */
+function answered(extra: Extra, id: string): void {
+  extra.answering.delete(id);
+  setImmediate(() => extra.onAnswered());
+}
+
+/** Closes a socket at some moment within `spreadMs`, once everything on it is answered. */
+async function leave(
+  socket: WebSocket,
+  extra: Extra | undefined,
+  spreadMs: number,
+  source: ContextSource,
+): Promise<void> {
+  const closed = once(socket, 'close');
+  await new Promise<void>((resolve) => {
+    const cancel = source.clock.after(Math.random() * spreadMs, resolve);
+    socket.once('close', () => {
+      cancel();
+      resolve();
+    });
+  });
+  const close = () => {
+    if (!extra || extra.answering.size === 0) closeSocket(socket, 1001, 'Going away', source);
+  };
+  if (extra) extra.onAnswered = close;
+  close();
+  await closed;
 }
 
 interface Enveloped {

@@ -46,8 +46,21 @@ function useIntrospectionPolicy(): Plugin {
   };
 }
 
+function useStreams(onStream: (response: ServerResponse) => void): Plugin {
+  return {
+    onSubscribe({ args }) {
+      const { res } = args.contextValue as Partial<ServerContext>;
+      if (res) onStream(res);
+    },
+  };
+}
+
 /** GraphQL over HTTP and SSE, hardened: no CORS, no batches, no forms, no GraphiQL of its own. */
-export function createGraphQL(schema: GraphQLSchema, source: ContextSource) {
+export function createGraphQL(
+  schema: GraphQLSchema,
+  source: ContextSource,
+  onStream: (response: ServerResponse) => void,
+) {
   return createYoga<ServerContext, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -67,6 +80,7 @@ export function createGraphQL(schema: GraphQLSchema, source: ContextSource) {
       useIntrospectionPolicy(),
       useValidationCode(),
       useErrorPerField(),
+      useStreams(onStream),
       ...source.modules.plugins,
     ],
     context: ({ req, res, request, caller, socket }) => {

@@ -1,4 +1,5 @@
 import { defineModule } from '../../module.ts';
+import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
 import { exposeAction } from './action.ts';
 import { chooseBackends, readByAny } from './backends.ts';
@@ -20,7 +21,7 @@ export const gateways = defineModule({
   description:
     'Exposes services on public hostnames with passwords, API keys or signed tokens, never open by accident.',
   needs: { runs: Runs },
-  uses: { backends: PolicyBackend },
+  uses: { backends: PolicyBackend, metrics: Metrics },
   provides: {
     gateways: Gateways,
     operations: GatewayOperations,
@@ -43,6 +44,7 @@ export const gateways = defineModule({
     host.ready(() => (store.started ? null : 'the cluster has not been listed yet.'));
     const changes = createChanges(store, cluster, clock);
     host.onStop(() => changes.stop());
+    deps.metrics?.stream('gatewayChanged', changes);
     const sweep = startSweep({ cluster, clock, log });
     host.onStop(() => sweep.stop());
     const parts = { store, cluster, runs, config, backendFor, clock, log };

@@ -34,6 +34,8 @@ export interface Container {
   readinessProbe?: Probe;
   livenessProbe?: Probe;
   startupProbe?: Probe;
+  /** Of init containers: Always makes a sidecar. */
+  restartPolicy?: string;
 }
 
 export interface PodSpec {

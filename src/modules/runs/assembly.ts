@@ -11,10 +11,12 @@ import {
   events,
   pods,
   replicaSets,
+  resourceName,
   services,
 } from '../../k8s/resources.ts';
 import { createdAt, eventTime } from './diagnosis/situation.ts';
 import type { RunIdentity, RunObjects, RunSource } from './service.ts';
+import type { Sightings } from './sightings.ts';
 import { type SourcedIdentity, runKey } from './view.ts';
 
 /** Finds the objects of each run in the shared caches, and the runs of each object. */
@@ -34,7 +36,7 @@ const serviceNameLabel = 'kubernetes.io/service-name';
 /** Warnings kept for each object. */
 const eventsPerObject = 20;
 
-export function createAssembly(cluster: Cluster, sources: readonly RunSource[]): Assembly {
+export function createAssembly(cluster: Cluster, sources: readonly RunSource[], sightings: Sightings): Assembly {
   const caches = {
     deployments: cluster.cache(deployments),
     replicaSets: cluster.cache(replicaSets),
@@ -84,6 +86,20 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[]):
       )
       .sort(byEventTime);
 
+  /** Kinds that were never listed though the cluster was: forbidden, or not served. */
+  const unreadableIn = (namespace: string | undefined): string[] => {
+    const unsynced = Object.values(caches).flatMap(({ synced, resource }) => (synced ? [] : [resource]));
+    if (unsynced.length === 0) return [];
+    const silent = cluster.freshness.watches().filter(({ synced }) => !synced);
+    return unsynced
+      .filter((resource) =>
+        silent.some(
+          (watch) => watch.resource === resourceName(resource) && (watch.namespace ?? namespace) === namespace,
+        ),
+      )
+      .map(({ kind }) => kind);
+  };
+
   const collect: Assembly['collect'] = (key) => {
     const [workload = null, ...duplicates] = [...find.deployments(key)].sort(byAge);
     const found = [...find.services(key)].sort(byAge);
@@ -101,6 +117,7 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[]):
       : [];
     const uids = [workload, service, ...sets, ...owned].flatMap((object) => object?.metadata.uid ?? []);
     remember(key, uids);
+    const unreadable = unreadableIn(main.metadata.namespace);
     const objects: RunObjects = {
       workload,
       service,
@@ -110,6 +127,8 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[]):
       pods: owned,
       slices,
       events: warningsOf(uids),
+      sightings: sightings.of(owned),
+      ...(unreadable.length > 0 && { unreadable }),
     };
     return { objects, identity: workload && service ? merged(identity, identify(service)) : identity };
   };
@@ -146,6 +165,10 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[]):
         on(caches.deployments, keyOf),
         on(caches.services, keyOf),
         on(caches.replicaSets, keyOfOwned),
+        caches.pods.subscribe((event) => {
+          if (event.type === 'DELETED') sightings.forget(event.object);
+          else sightings.observe(event.type === 'MODIFIED' ? event.previous : undefined, event.object);
+        }),
         on(caches.pods, keyOfOwned),
         on(caches.slices, (slice) =>
           keyOfService(slice.metadata.namespace ?? '', slice.metadata.labels?.[serviceNameLabel] ?? ''),

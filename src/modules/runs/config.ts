@@ -49,13 +49,15 @@ export const runsConfig = z.strictObject({
     .int()
     .min(1000)
     .default(600_000)
-    .describe('How long a restart of a container counts against the health of its run.'),
+    .describe('How long a restart of a container, or a loss of readiness, counts against the health of its run.'),
   restartThreshold: z
     .number()
     .int()
     .min(1)
     .default(2)
-    .describe('Restarts within the window from which a run is DEGRADED even while its containers are ready.'),
+    .describe(
+      'Restarts, or losses of readiness, within the window from which a run is DEGRADED even while it is ready.',
+    ),
   startDeadlineMs: z
     .number()
     .int()

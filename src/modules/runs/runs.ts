@@ -7,7 +7,8 @@ import type { Log } from '../../log.ts';
 import { parseGlobalId } from '../../schema/ids.ts';
 import { createAssembly } from './assembly.ts';
 import { createMatcher } from './filter.ts';
-import type { RunChange, RunSource, RunView, Runs } from './service.ts';
+import type { Millis, RunChange, RunSource, RunView, Runs } from './service.ts';
+import { createSightings } from './sightings.ts';
 import { type ViewSettings, runTypename, view } from './view.ts';
 
 export interface RunsParts {
@@ -27,7 +28,8 @@ export interface RunningRuns extends Runs {
 
 /** Keeps one view per run: what happens costs as much as the runs it touches, however many there are. */
 export function createRuns({ cluster, clock, log, settings, sources }: RunsParts): RunningRuns {
-  const assembly = createAssembly(cluster, sources);
+  const sightings = createSightings(settings.restartWindowMs, () => clock.now());
+  const assembly = createAssembly(cluster, sources, sightings);
   const views = new Map<string, RunView>();
   const timers = new Map<string, () => void>();
   const listeners = new Set<(change: RunChange) => void>();
@@ -60,12 +62,13 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
       if (before) emit({ key, before });
       return;
     }
-    const after = view(collected.objects, collected.identity, clock.now(), settings);
+    const now = clock.now();
+    const after = withSince(before, view(collected.objects, collected.identity, now, settings), now);
     views.set(key, after);
     if (after.changesAt !== null) {
       timers.set(
         key,
-        clock.after(Math.max(1, after.changesAt - clock.now()), () => mark(key)),
+        clock.after(Math.max(1, after.changesAt - now), () => mark(key)),
       );
     }
     if (!before) emit({ key, after });
@@ -166,8 +169,28 @@ function isAnother(before: RunView, after: RunView): boolean {
   return before.uid !== after.uid && !old.workload && !now.workload;
 }
 
-/** Nothing that callers see is different: the raw objects and the time of looking don't count. */
+/** The cluster's times may be older than what was seen: a Service that is gone says no longer since when. */
+const contradictionMs = 5000;
+
+/**
+ * Health has its value since when the objects say, unless this server saw another value after that: then since now. While it
+ * stays the same it does not begin anew, though one reason takes the place of another.
+ */
+function withSince(before: RunView | undefined, after: RunView, now: Millis): RunView {
+  if (!before || isAnother(before, after)) return after;
+  const [was, is] = [before.status, after.status];
+  if (was.health === is.health) return is.since === was.since ? after : withStatusSince(after, was.since);
+  const told = is.since > was.since || (is.since === was.since && now - is.since < contradictionMs);
+  // Whole seconds, as Kubernetes' own times are.
+  return told ? after : withStatusSince(after, Math.max(was.since, now - (now % 1000)));
+}
+
+function withStatusSince(run: RunView, since: Millis): RunView {
+  return { ...run, status: { ...run.status, since } };
+}
+
+/** Nothing that callers see is different: the raw objects and the times of looking and of looking again don't count. */
 function looksEqual(before: RunView, after: RunView): boolean {
-  const seen = (run: RunView) => ({ ...run, objects: null, status: { ...run.status, observedAt: 0 } });
+  const seen = (run: RunView) => ({ ...run, objects: null, changesAt: 0, status: { ...run.status, observedAt: 0 } });
   return isDeepStrictEqual(seen(before), seen(after));
 }

@@ -131,6 +131,8 @@ export interface RunContainerView {
   reason: string | null;
   message: string | null;
   lastExitCode: number | null;
+  /** Runs to its end before the others start. */
+  init: boolean;
 }
 
 export interface RunPodView {
@@ -211,6 +213,18 @@ export interface RunObjects {
   slices: EndpointSlice[];
   /** Warnings only, newest last. */
   events: KubeEvent[];
+  /** What this server has seen of the Pods, by uid. */
+  sightings?: ReadonlyMap<string, PodSightings>;
+  /** Kinds that this server can not read: that there are none of them says nothing. */
+  unreadable?: readonly string[];
+}
+
+/** What Kubernetes does not keep of a Pod, in its own times. */
+export interface PodSightings {
+  /** When runs of its containers ended, by container. */
+  ends: ReadonlyMap<string, readonly Millis[]>;
+  /** When it stopped being ready. */
+  losses: readonly Millis[];
 }
 
 export interface RunChange {

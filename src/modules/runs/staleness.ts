@@ -1,4 +1,5 @@
 import type { FreshnessSource } from '../../k8s/cluster.ts';
+import { referTo } from './diagnosis/finding.ts';
 import type { RunView } from './service.ts';
 
 /**
@@ -8,6 +9,7 @@ import type { RunView } from './service.ts';
  */
 export function withStaleness(run: RunView, freshness: Pick<FreshnessSource, 'state' | 'staleSince'>): RunView {
   if (freshness.state === 'FRESH') return run;
+  const main = run.objects.workload ?? run.objects.service;
   const message =
     freshness.staleSince === null
       ? 'The server has lost touch with the cluster: this is the last known status.'
@@ -17,7 +19,7 @@ export function withStaleness(run: RunView, freshness: Pick<FreshnessSource, 'st
     rawReason: null,
     message,
     hint: 'Wait: the server connects again by itself. If this lasts, look at cluster.watches.',
-    object: null,
+    object: main && referTo(main),
     count: 1,
     since: freshness.staleSince,
   };

@@ -1,4 +1,4 @@
-import type { EnvVar, Pod } from '../../k8s/resources.ts';
+import type { Container, ContainerStatus, EnvVar, Pod } from '../../k8s/resources.ts';
 import { isSecretName, isSecretValue } from '../../k8s/manifests.ts';
 import { globalId } from '../../schema/ids.ts';
 import { type HealthSettings, createdAt, isReady, situationOf, time } from './diagnosis/situation.ts';
@@ -111,21 +111,31 @@ function podOf(pod: Pod): RunPodView {
     ip: status?.podIP ?? null,
     node: spec.nodeName ?? null,
     startedAt: time(status?.startTime),
-    containers: spec.containers.map((container): RunContainerView => {
-      const current = status?.containerStatuses?.find((candidate) => candidate.name === container.name);
-      const [state] = Object.keys(current?.state ?? {});
-      const { waiting, terminated } = current?.state ?? {};
-      const last = terminated ?? current?.lastState?.terminated;
-      return {
-        name: container.name,
-        image: container.image ?? current?.image ?? '',
-        ready: current?.ready ?? false,
-        restartCount: current?.restartCount ?? 0,
-        state: state ?? null,
-        reason: waiting?.reason ?? terminated?.reason ?? null,
-        message: waiting?.message ?? terminated?.message ?? null,
-        lastExitCode: last?.exitCode ?? null,
-      };
-    }),
+    containers: [
+      ...(spec.initContainers ?? []).map((container) => containerOf(container, status?.initContainerStatuses, true)),
+      ...spec.containers.map((container) => containerOf(container, status?.containerStatuses, false)),
+    ],
+  };
+}
+
+function containerOf(
+  container: Container,
+  statuses: readonly ContainerStatus[] | undefined,
+  init: boolean,
+): RunContainerView {
+  const current = statuses?.find((candidate) => candidate.name === container.name);
+  const [state] = Object.keys(current?.state ?? {});
+  const { waiting, terminated } = current?.state ?? {};
+  const last = terminated ?? current?.lastState?.terminated;
+  return {
+    name: container.name,
+    image: container.image ?? current?.image ?? '',
+    ready: current?.ready ?? false,
+    restartCount: current?.restartCount ?? 0,
+    state: state ?? null,
+    reason: waiting?.reason ?? terminated?.reason ?? null,
+    message: waiting?.message ?? terminated?.message ?? null,
+    lastExitCode: last?.exitCode ?? null,
+    init,
   };
 }

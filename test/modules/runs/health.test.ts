@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as make from './objects.ts';
 import { ended, look, oneUnready, waiting } from './diagnosis/scenes.ts';
 
-const { ago, deployment, objects, pod, replicaSet, service, unready } = make;
+const { ago, deployment, objects, pod, replicaSet, unready } = make;
 
 describe('a run that is well', () => {
   test('is HEALTHY without a message or reasons, since its last Pod got ready', () => {
@@ -50,12 +50,6 @@ describe('a run that is well', () => {
     });
     const judged = look(objects({ pods: [evicted, pod()] }));
     expect([judged.health, judged.reasons[0]?.code]).toEqual(['HEALTHY', 'EVICTED']);
-  });
-
-  test('mentions a target port that no container declares', () => {
-    const ports = [{ port: 80, targetPort: 9999 }];
-    const judged = look(objects({ service: service({ spec: { ports } }) }));
-    expect([judged.health, judged.reasons[0]?.code]).toEqual(['HEALTHY', 'PORT_MISMATCH']);
   });
 
   test('names further Deployments that claim the same run', () => {

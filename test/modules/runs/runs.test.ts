@@ -92,6 +92,132 @@ describe('views', () => {
     expect(world.clock.waiting).toBe(0);
   });
 
+  test('a rollout whose deadline passes is stalled, without an event', async () => {
+    const begun = { status: 'True' as const, lastUpdateTime: make.ago(500), lastTransitionTime: make.ago(500) };
+    const conditions = [{ type: 'Progressing', reason: 'ReplicaSetUpdated', ...begun }];
+    const world = await started(
+      deployment({ replicas: 2, status: { replicas: 3, updatedReplicas: 1, conditions } }),
+      replicaSet(),
+      pod(),
+      pod({ name: 'web-1-b' }),
+      service(),
+      slice(),
+    );
+    expect(world.runs.get('lab/r1')?.status.health).toBe('PROGRESSING');
+    world.clock.advance(100_001);
+    await world.settled();
+    expect(world.runs.get('lab/r1')?.status).toMatchObject({
+      health: 'DEGRADED',
+      since: make.now + 100_000,
+      reasons: [{ code: 'ROLLOUT_STALLED' }, { code: 'ROLLING_OUT' }],
+    });
+  });
+
+  describe('an old Pod that flaps', () => {
+    const second = (offset: number) => make.ago(-offset);
+    const old = (restarts: number, ended: number, ready: boolean) =>
+      pod({
+        age: 86_400,
+        ready,
+        readySince: ready ? -ended - 3 : -ended,
+        container: {
+          restartCount: restarts,
+          state: ready ? { running: { startedAt: second(ended + 1) } } : { waiting: { reason: 'CrashLoopBackOff' } },
+          lastState: { terminated: { exitCode: 1, finishedAt: second(ended) } },
+        },
+      });
+    const healths = (world: Awaited<ReturnType<typeof started>>) =>
+      world.changes.map(({ after }) => after?.status.health);
+
+    test('is not HEALTHY between two restarts, and is again when the window is over', async () => {
+      const world = await started(deployment(), replicaSet(), pod({ age: 86_400 }), service(), slice());
+      for (const restart of [1, 2, 3]) {
+        const at = restart * 100;
+        world.clock.advance(100_000);
+        for (const ready of [false, true]) {
+          world.put(old(restart + 7, at, ready));
+          await world.settled();
+        }
+      }
+      // After the first restart it may be well; after the second it is not, however ready it looks.
+      expect(healths(world)).toEqual([
+        'HEALTHY',
+        'DEGRADED',
+        'HEALTHY',
+        'DEGRADED',
+        'DEGRADED',
+        'DEGRADED',
+        'DEGRADED',
+      ]);
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({
+        restarts: 3,
+        since: make.now + 200_000,
+        reasons: [{ code: 'CRASH_LOOP', count: 3 }],
+      });
+      world.clock.advance(500_001);
+      await world.settled();
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({
+        health: 'HEALTHY',
+        restarts: 1,
+        since: make.now + 800_001,
+      });
+      world.clock.advance(100_001);
+      await world.settled();
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({ restarts: 0, reasons: [], since: make.now + 800_001 });
+    });
+
+    test('in readiness alone is not HEALTHY either', async () => {
+      const world = await started(deployment(), replicaSet(), pod({ age: 86_400 }), service(), slice());
+      for (const loss of [1, 2]) {
+        world.clock.advance(60_000);
+        for (const ready of [false, true]) {
+          world.put(pod({ age: 86_400, ready, readySince: -loss * 60 - (ready ? 5 : 0) }));
+          await world.settled();
+        }
+      }
+      expect(healths(world)).toEqual(['HEALTHY', 'DEGRADED', 'HEALTHY', 'DEGRADED', 'DEGRADED']);
+      expect(world.runs.get('lab/r1')?.status.message).toMatch(/stopped being ready 2 times in the last 10 minutes/);
+      world.clock.advance(540_001);
+      await world.settled();
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({ health: 'HEALTHY', since: make.now + 660_001 });
+    });
+  });
+
+  describe('since', () => {
+    test('is now where the cluster keeps no time for what happened', async () => {
+      const world = await started(...wellRun());
+      world.clock.advance(7_250);
+      world.remove(service());
+      await world.settled();
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({ health: 'MISSING', since: make.now + 7_000 });
+      world.clock.advance(60_000);
+      world.put(pod());
+      await world.settled();
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({ health: 'MISSING', since: make.now + 7_000 });
+    });
+
+    test('stays while one reason takes the place of another', async () => {
+      const world = await started(...wellRun());
+      world.put(deployment({ status: unready }), pod({ ready: false, readySince: 20 }));
+      await world.settled();
+      world.put(
+        pod({
+          ready: false,
+          age: 5,
+          metadata: { name: 'web-1-b', uid: 'b' },
+          container: { ready: false, state: { waiting: { reason: 'ErrImagePull' } } },
+        }),
+      );
+      world.remove(pod());
+      await world.settled();
+      expect(world.runs.get('lab/r1')?.status).toMatchObject({
+        health: 'DEGRADED',
+        since: make.now - 20_000,
+        reasons: [{ code: 'IMAGE_PULL', since: make.now - 5_000 }],
+      });
+    });
+  });
+
   test('a run ends with its last object', async () => {
     const world = await started(...wellRun());
     world.remove(deployment());
@@ -180,7 +306,8 @@ test('any order of the same events ends in the same views', async () => {
     await world.settled();
     const run = world.runs.get('lab/r1');
     world.runs.stop();
-    return run && { ...run, objects: null };
+    // Since when is what a server saw: only one that saw another health before knows that this one is newer.
+    return run && { ...run, objects: null, status: { ...run.status, since: 0 } };
   };
   const expected = await seen([], final, true);
   expect(expected?.status.reasons[0]?.code).toBe('CRASH_LOOP');

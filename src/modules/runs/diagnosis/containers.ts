@@ -1,3 +1,4 @@
+import type { Millis } from '../service.ts';
 import { type Finding, finding } from './finding.ts';
 import { diagnoseProbes } from './probes.ts';
 import {
@@ -7,13 +8,14 @@ import {
   listeningFault,
   oneLine,
   plural,
+  inWindow,
   readyChangedAt,
-  restartsOf,
+  restartTimes,
   startedAt,
   time,
   warningOf,
 } from './situation.ts';
-import { type Subject, nameOf } from './subject.ts';
+import { type Subject, lostReadiness, nameOf } from './subject.ts';
 
 const imageReasons = new Set([
   'ImagePullBackOff',
@@ -102,26 +104,32 @@ function containerConfig(subject: Subject, rawReason: string, message: string | 
 /** A container that crashed or keeps doing so; for information only when it is well again after a single restart. */
 function crashed(subject: Subject): Finding | null {
   const { situation, pod, status } = subject;
-  const { settings, now } = situation;
-  const end = lastEnd(status);
+  const { restartThreshold, restartWindowMs } = situation.settings;
   const down = status.state?.terminated !== undefined || status.state?.waiting?.reason === 'CrashLoopBackOff';
-  const restarts = restartsOf(pod, status, settings, now);
-  if (!down && (restarts === 0 || !end)) return null;
-  const bad = down || !status.ready || restarts >= settings.restartThreshold;
-  const ended = time(end?.finishedAt);
+  const { counted, changesAt } = inWindow(situation, restartTimes(situation, pod, status));
+  const restarts = counted.length;
+  if (!down && restarts === 0) return null;
+  const starting = !status.ready && lostReadiness(subject) === null;
   const cause = causeOf(subject);
-  const times =
-    restarts > 0 ? `restarted ${plural(restarts, 'time')} in the last ${duration(settings.restartWindowMs)}` : '';
+  const times = restarts > 0 ? `restarted ${plural(restarts, 'time')} in the last ${duration(restartWindowMs)}` : '';
   return finding(cause.code, {
-    health: bad ? 'DEGRADED' : 'HEALTHY',
-    rawReason: status.state?.waiting?.reason ?? end?.reason,
+    health: down || starting || restarts >= restartThreshold ? 'DEGRADED' : 'HEALTHY',
+    rawReason: status.state?.waiting?.reason ?? lastEnd(status)?.reason,
     message: `${nameOf(subject)} ${[times, cause.what].filter(Boolean).join(' and ')}.`,
     hint: cause.hint,
     object: pod,
     count: Math.max(1, restarts),
-    since: (status.ready ? ended : (readyChangedAt(pod) ?? ended)) ?? startedAt(pod),
-    ...(!down && ended !== null && { changesAt: ended + settings.restartWindowMs + 1 }),
+    since: crashedSince(subject, counted),
+    changesAt,
   });
+}
+
+/** Since it went down; of one that is up again, since it restarted too often, as far as the times are known. */
+function crashedSince({ situation, pod, status }: Subject, restarts: readonly Millis[]): Millis {
+  const ended = time(lastEnd(status)?.finishedAt);
+  if (!status.ready) return readyChangedAt(pod) ?? ended ?? startedAt(pod);
+  const known = restarts.filter((at) => at !== startedAt(pod));
+  return known.at(-situation.settings.restartThreshold) ?? ended ?? startedAt(pod);
 }
 
 type Cause = { code: 'OOM_KILLED' | 'CRASH_LOOP' | 'LIVENESS_FAILING' | 'STARTUP_FAILING'; what: string; hint: string };
@@ -139,12 +147,11 @@ function causeOf(subject: Subject): Cause {
         : 'Give the run a memory request, or make the program use less memory.',
     };
   }
+  // A warning counts when it came not long before the end; counted back from now, the cause would change by itself.
+  const from = (time(end?.finishedAt) ?? situation.now) - situation.settings.restartWindowMs;
   const probe = (word: string) => {
     const event = warningOf(situation, pod.metadata.uid, 'Unhealthy', new RegExp(`^${word} probe`, 'i'));
-    const at = event && eventTime(event);
-    return event && at !== null && at !== undefined && at >= situation.now - situation.settings.restartWindowMs
-      ? event
-      : undefined;
+    return event && (eventTime(event) ?? 0) >= from ? event : undefined;
   };
   const liveness = end && end.exitCode !== 0 ? probe('Liveness') : undefined;
   if (liveness) {
@@ -162,7 +169,7 @@ function causeOf(subject: Subject): Cause {
       hint: 'Check what the probe asks, and raise its failureThreshold if the program takes longer to start.',
     };
   }
-  const fault = listeningFault(situation, pod, situation.now - situation.settings.restartWindowMs);
+  const fault = listeningFault(situation, pod, from);
   if (fault?.reason === 'PortTaken') {
     const what = `ended with exit code ${end?.exitCode ?? 'unknown'}: ${oneLine(fault.message)}`;
     return { code: 'CRASH_LOOP', what, hint: 'Stop the other program, or choose another port.' };

@@ -5,6 +5,8 @@ import type { HealthReason, HealthReasonCode, HealthStatus, Millis, ObjectRef } 
 export interface Finding {
   reason: HealthReason;
   health: HealthStatus;
+  /** When it came to stand for this health, where that is later than its reason began: patience has run out. */
+  from?: Millis;
   /** When it may be judged otherwise though nothing changes. */
   changesAt?: Millis;
 }
@@ -17,6 +19,7 @@ export interface FindingParts {
   rawReason?: string | undefined;
   since?: Millis | null | undefined;
   count?: number;
+  from?: Millis | undefined;
   changesAt?: Millis | undefined;
 }
 
@@ -32,6 +35,7 @@ export function finding(code: HealthReasonCode, parts: FindingParts): Finding {
       count: parts.count ?? 1,
       since: parts.since ?? null,
     },
+    ...(parts.from !== undefined && { from: parts.from }),
     ...(parts.changesAt !== undefined && { changesAt: parts.changesAt }),
   };
 }
@@ -85,11 +89,15 @@ const importance: readonly HealthReasonCode[] = [
   'STALE',
 ];
 
+/** A run whose rollout is paused goes on serving: what is wrong with it comes first. */
+function severityOf({ health, reason }: Finding): number {
+  return health === 'SUSPENDED' && reason.code === 'ROLLING_OUT' ? severity.DEGRADED + 0.5 : severity[health];
+}
+
 /** Most important first. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(
-    (a, b) =>
-      severity[a.health] - severity[b.health] || importance.indexOf(a.reason.code) - importance.indexOf(b.reason.code),
+    (a, b) => severityOf(a) - severityOf(b) || importance.indexOf(a.reason.code) - importance.indexOf(b.reason.code),
   );
 }
 
@@ -107,10 +115,11 @@ export function mergeByPod(found: readonly Finding[][], total: number): Finding[
     if (!first) return [];
     if (group.length === 1) return [first];
     const since = earliest(group.map((item) => item.reason.since));
+    const from = earliest(group.map((item) => item.from));
     const changesAt = earliest(group.map((item) => item.changesAt));
     const message = `${group.length} of ${total} Pods: ${first.reason.message}`;
     const reason = { ...first.reason, message, count: group.length, since };
-    return [{ ...first, reason, ...(changesAt !== null && { changesAt }) }];
+    return [{ ...first, reason, ...(from !== null && { from }), ...(changesAt !== null && { changesAt }) }];
   });
 }
 

@@ -5,10 +5,12 @@ import {
   type Situation,
   conditionOf,
   createdAt,
-  eventTime,
+  duration,
+  inWindow,
   isReady,
+  lossTimes,
   oneLine,
-  plural,
+  patience,
   readyChangedAt,
   startedAt,
   time,
@@ -31,14 +33,45 @@ export function diagnosePod(situation: Situation, pod: Pod): Finding[] {
       return diagnoseContainer({ situation, pod, spec, status, init: false });
     }),
   ];
-  if (isReady(pod) || found.some((item) => item.health !== 'HEALTHY')) return found;
-  return [...found, volume(situation, pod) ?? starting(situation, pod)];
+  if (found.some((item) => item.health !== 'HEALTHY')) return found;
+  if (isReady(pod)) return [...unsteady(situation, pod), ...found];
+  return [...found, gates(situation, pod) ?? volume(situation, pod) ?? starting(situation, pod)];
 }
 
-/** Patience with what may settle by itself: PROGRESSING until the start deadline, then DEGRADED. */
-function patience({ settings, now }: Situation, since: number): Pick<Finding, 'health' | 'changesAt'> {
-  const deadline = since + settings.startDeadlineMs;
-  return now > deadline ? { health: 'DEGRADED' } : { health: 'PROGRESSING', changesAt: deadline + 1 };
+/** A Pod that is ready now but keeps losing it. */
+function unsteady(situation: Situation, pod: Pod): Finding[] {
+  const { restartThreshold, restartWindowMs } = situation.settings;
+  const { counted, changesAt } = inWindow(situation, lossTimes(situation, pod));
+  if (counted.length < restartThreshold) return [];
+  const warning = warningOf(situation, pod.metadata.uid, 'Unhealthy', /^Readiness probe/i);
+  const detail = warning ? `: ${oneLine(warning.message)}` : '';
+  return [
+    finding('READINESS_FAILING', {
+      health: 'DEGRADED',
+      rawReason: warning?.reason,
+      message: `Pod ${pod.metadata.name} stopped being ready ${counted.length} times in the last ${duration(restartWindowMs)}${detail}.`,
+      hint: 'It is ready at the moment: look at its load and logs, and give the probe more time if it is only slow.',
+      object: pod,
+      count: counted.length,
+      since: counted.at(-restartThreshold),
+      changesAt,
+    }),
+  ];
+}
+
+/** Containers that are ready in a Pod that waits for a readiness gate. */
+function gates(situation: Situation, pod: Pod): Finding | null {
+  const ready = conditionOf(pod.status?.conditions, 'Ready');
+  if (ready?.reason !== 'ReadinessGatesNotReady') return null;
+  const since = readyChangedAt(pod) ?? startedAt(pod);
+  return finding('READINESS_FAILING', {
+    ...patience(situation, since),
+    rawReason: ready.reason,
+    message: `Pod ${pod.metadata.name} waits for a readiness gate${ready.message ? `: ${oneLine(ready.message)}` : ''}.`,
+    hint: 'Check the controller that sets the condition, a load balancer for example.',
+    object: pod,
+    since,
+  });
 }
 
 function placement(situation: Situation, pod: Pod): Finding | null {
@@ -122,47 +155,4 @@ function starting(situation: Situation, pod: Pod): Finding {
     object: pod,
     since,
   });
-}
-
-/** Pods that were put off their node: said while it is recent, or while the run is short of Pods. */
-export function diagnoseFinished(situation: Situation): Finding[] {
-  const short = situation.ready.length < situation.desired;
-  const evicted = situation.finished
-    .map((pod) => ({ pod, at: endOf(situation, pod) }))
-    .filter(({ pod }) => isEviction(pod))
-    .filter(({ at }) => short || at + situation.settings.restartWindowMs >= situation.now);
-  const newest = evicted.sort((a, b) => b.at - a.at)[0];
-  if (!newest) return [];
-  const { pod, at } = newest;
-  const detail = oneLine(pod.status?.message);
-  return [
-    finding('EVICTED', {
-      health: short ? 'DEGRADED' : 'HEALTHY',
-      rawReason: pod.status?.reason,
-      message: `${plural(evicted.length, 'Pod')} lost ${evicted.length === 1 ? 'its' : 'their'} node, last ${pod.metadata.name}${detail && `: ${detail}`}.`,
-      hint: 'Give the run requests that fit what it uses, or free the resource that the node ran out of.',
-      object: pod,
-      count: evicted.length,
-      since: at,
-      ...(!short && { changesAt: at + situation.settings.restartWindowMs + 1 }),
-    }),
-  ];
-}
-
-function isEviction(pod: Pod): boolean {
-  const reason = pod.status?.reason ?? '';
-  return (
-    ['Evicted', 'Preempting', 'NodeShutdown', 'NodeLost', 'NodeAffinity'].includes(reason) ||
-    conditionOf(pod.status?.conditions, 'DisruptionTarget')?.status === 'True'
-  );
-}
-
-function endOf(situation: Situation, pod: Pod): number {
-  const warning = warningOf(situation, pod.metadata.uid, 'Evicted');
-  return (
-    time(conditionOf(pod.status?.conditions, 'DisruptionTarget')?.lastTransitionTime) ??
-    (warning && eventTime(warning)) ??
-    readyChangedAt(pod) ??
-    startedAt(pod)
-  );
 }

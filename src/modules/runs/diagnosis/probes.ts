@@ -1,7 +1,17 @@
-import type { Probe } from '../../../k8s/resources.ts';
+import type { Pod, Probe } from '../../../k8s/resources.ts';
+import type { Millis } from '../service.ts';
 import { type Finding, finding } from './finding.ts';
-import { eventTime, listeningFault, oneLine, readyChangedAt, startedAt, time, warningOf } from './situation.ts';
-import { type Subject, nameOf } from './subject.ts';
+import {
+  type Situation,
+  eventTime,
+  listeningFault,
+  oneLine,
+  patience,
+  startedAt,
+  time,
+  warningOf,
+} from './situation.ts';
+import { type Subject, lostReadiness, nameOf } from './subject.ts';
 
 /** What the probes of a running container say, and why a waiting one has not started. */
 export function diagnoseProbes(subject: Subject): Finding[] {
@@ -38,15 +48,24 @@ export function describeProbe(probe: Probe): string {
   return 'its check';
 }
 
+/** How long a probe may fail before it counts. */
+function budgetMs(probe: Probe | undefined): number {
+  if (!probe) return 0;
+  const { initialDelaySeconds = 0, failureThreshold = 3, periodSeconds = 10 } = probe;
+  return (initialDelaySeconds + failureThreshold * periodSeconds) * 1000;
+}
+
+/** While its budget lasts Kubernetes waits too, and then ends the container. */
 function startup(subject: Subject, probe: Probe): Finding {
-  const { pod, status } = subject;
+  const { situation, pod, status } = subject;
   const failed = failure(subject, 'Startup');
   const since = time(status.state?.running?.startedAt) ?? startedAt(pod);
-  if (!failed) return starting(subject, since);
+  const judged = patience(situation, since, budgetMs(probe));
+  if (!failed && judged.health === 'PROGRESSING') return starting(subject, since, budgetMs(probe));
   return finding('STARTUP_FAILING', {
-    health: 'PROGRESSING',
-    rawReason: 'Unhealthy',
-    message: `${nameOf(subject)} has not passed its startup probe (${describeProbe(probe)}) yet: ${failed.detail}.`,
+    ...judged,
+    rawReason: failed ? 'Unhealthy' : undefined,
+    message: `${nameOf(subject)} has not passed its startup probe (${describeProbe(probe)}) yet${failed ? `: ${failed.detail}` : ''}.`,
     hint: 'Wait if the program takes long to start; else check path and port of the probe, and the logs.',
     object: pod,
     since,
@@ -71,38 +90,46 @@ function liveness(subject: Subject): Finding[] {
   ];
 }
 
-function starting(subject: Subject, since: number): Finding {
+/** When the last failure of a Pod's liveness probe no longer counted. */
+export function livenessForgottenAt(situation: Situation, pod: Pod): Millis | null {
+  if (!pod.spec.containers.some((container) => container.livenessProbe)) return null;
+  const event = warningOf(situation, pod.metadata.uid, 'Unhealthy', /^Liveness probe/i);
+  const at = event ? eventTime(event) : null;
+  return at === null ? null : at + situation.settings.startDeadlineMs + 1;
+}
+
+function starting(subject: Subject, since: number, extraMs = 0): Finding {
+  const judged = patience(subject.situation, since, extraMs);
   return finding('STARTING', {
-    health: 'PROGRESSING',
+    ...judged,
     message: `${nameOf(subject)} has started and is not ready yet.`,
-    hint: 'Wait: it is judged again as soon as its probe answers.',
+    hint:
+      judged.health === 'PROGRESSING'
+        ? 'Wait: it is judged again as soon as its probe answers.'
+        : 'This takes long: look at its logs and at the events of the Pod.',
     object: subject.pod,
     since,
-    changesAt: since + subject.situation.settings.startDeadlineMs + 1,
   });
 }
 
 function readiness(subject: Subject): Finding {
   const { situation, pod, spec, status } = subject;
-  const since = time(status.state?.running?.startedAt) ?? startedAt(pod);
+  const began = time(status.state?.running?.startedAt) ?? startedAt(pod);
   const probe = spec?.readinessProbe;
-  if (!probe) return starting(subject, since);
-  const changed = readyChangedAt(pod);
-  // Ready turned False after the container had started: it was ready before, so this is a loss, not a slow start.
-  const lost = changed !== null && changed > since + 1000;
-  const deadline = since + situation.settings.startDeadlineMs;
+  if (!probe) return starting(subject, began);
+  const lost = lostReadiness(subject);
+  const extra = budgetMs(spec.startupProbe) + (probe.initialDelaySeconds ?? 0) * 1000;
+  const judged = lost === null ? patience(situation, began, extra) : { health: 'DEGRADED' as const };
   const failed = listening(subject) ?? failure(subject, 'Readiness');
-  const late = lost || situation.now > deadline;
-  if (!failed && !late) return starting(subject, since);
+  if (!failed && judged.health === 'PROGRESSING') return starting(subject, began, extra);
   const detail = failed ? `: ${failed.detail}` : '';
   return finding('READINESS_FAILING', {
-    health: late ? 'DEGRADED' : 'PROGRESSING',
+    ...judged,
     rawReason: 'Unhealthy',
-    message: `${nameOf(subject)} runs but ${lost ? 'no longer passes' : 'has not passed'} its readiness probe (${describeProbe(probe)})${detail}.`,
+    message: `${nameOf(subject)} runs but ${lost === null ? 'has not passed' : 'no longer passes'} its readiness probe (${describeProbe(probe)})${detail}.`,
     hint: readinessHint(failed?.detail ?? '', probe),
     object: pod,
-    since: lost ? changed : since,
-    ...(!late && { changesAt: deadline + 1 }),
+    since: lost ?? began,
   });
 }
 

@@ -43,6 +43,11 @@ export function situationOf(objects: RunObjects, settings: HealthSettings, now: 
   };
 }
 
+/** Whether this server can read a kind at all. */
+export function canRead({ objects }: Situation, kind: string): boolean {
+  return !objects.unreadable?.includes(kind);
+}
+
 /** Kubernetes' times as ms since the epoch; null for none. */
 export function time(text: string | null | undefined): Millis | null {
   const value = text ? Date.parse(text) : Number.NaN;
@@ -100,16 +105,60 @@ export function lastEnd(status: ContainerStatus) {
 }
 
 /**
- * Restarts of a container within the window. Kubernetes keeps only their number and the last end, so for a Pod older
- * than the window this is the least there can have been.
+ * When a container was restarted, newest first. Kubernetes keeps the number and the last time; the others are known as
+ * far as this server saw them or a warning tells of them, and else taken as early as can be, so that there were never fewer
+ * in the window than are counted.
  */
-export function restartsOf(pod: Pod, status: ContainerStatus, settings: HealthSettings, now: Millis): number {
+export function restartTimes(situation: Situation, pod: Pod, status: ContainerStatus): Millis[] {
   const count = status.restartCount ?? 0;
-  const ended = time(status.lastState?.terminated?.finishedAt);
-  const from = now - settings.restartWindowMs;
-  if (count === 0 || (ended !== null && ended < from)) return 0;
-  if (startedAt(pod) >= from) return count;
-  return Math.min(count, status.state?.waiting?.reason === 'CrashLoopBackOff' ? 2 : 1);
+  const last = time(status.lastState?.terminated?.finishedAt);
+  const seen = new Set(situation.objects.sightings?.get(pod.metadata.uid ?? '')?.ends.get(status.name));
+  if (last !== null) seen.add(last);
+  const known = [...seen].sort((a, b) => b - a).slice(0, count);
+  const backedOff = backOffAt(situation, pod, status, last);
+  // Kubernetes waits before a restart only when the container had ended shortly before.
+  if (backedOff !== null && known.length < Math.min(count, 2)) known.push(backedOff);
+  const others = Array<Millis>(count - known.length).fill(startedAt(pod));
+  return [...known, ...others].sort((a, b) => b - a);
+}
+
+function backOffAt(situation: Situation, pod: Pod, status: ContainerStatus, last: Millis | null): Millis | null {
+  if (status.state?.waiting?.reason === 'CrashLoopBackOff') return last;
+  const event = situation.objects.events.findLast(
+    ({ involvedObject, reason, message = '' }) =>
+      involvedObject.uid === pod.metadata.uid &&
+      reason === 'BackOff' &&
+      /restarting failed container/i.test(message) &&
+      (involvedObject.fieldPath?.includes(`{${status.name}}`) ?? true),
+  );
+  return event ? eventTime(event) : null;
+}
+
+/** When a Pod stopped being ready, newest first, as far as this server saw it. */
+export function lossTimes({ objects }: Situation, pod: Pod): Millis[] {
+  const losses = objects.sightings?.get(pod.metadata.uid ?? '')?.losses ?? [];
+  return [...losses].sort((a, b) => b - a);
+}
+
+/** Those of some times, newest first, that still count, and when the next of them no longer does. */
+export function inWindow({ settings, now }: Situation, times: readonly Millis[]) {
+  const counted = times.filter((at) => at >= now - settings.restartWindowMs);
+  const oldest = counted.at(-1);
+  return { counted, ...(oldest !== undefined && { changesAt: oldest + settings.restartWindowMs + 1 }) };
+}
+
+/** When so many of these times, newest first, were no longer in the window that the run was at rest again. */
+export function calmSince({ settings }: Situation, times: readonly Millis[]): Millis | null {
+  const decisive = times[settings.restartThreshold - 1];
+  return decisive === undefined ? null : decisive + settings.restartWindowMs + 1;
+}
+
+/** Patience with what may settle by itself: PROGRESSING until the start deadline, then DEGRADED. */
+export function patience({ settings, now }: Situation, since: Millis, extraMs = 0) {
+  const deadline = since + settings.startDeadlineMs + extraMs;
+  return now > deadline
+    ? { health: 'DEGRADED' as const, from: deadline }
+    : { health: 'PROGRESSING' as const, changesAt: deadline + 1 };
 }
 
 /** One line of at most 300 characters, without a final stop. */

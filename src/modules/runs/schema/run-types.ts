@@ -122,6 +122,7 @@ function addPods(builder: Builder): void {
       reason: t.exposeString('reason', { nullable: true, description: 'Why it waits or has ended.' }),
       message: t.exposeString('message', { nullable: true, description: 'More on that.' }),
       lastExitCode: t.exposeInt('lastExitCode', { nullable: true, description: 'The exit code of its last end.' }),
+      init: t.exposeBoolean('init', { description: 'Whether it is an init container: it runs before the others.' }),
     }),
   });
   builder.objectType('RunPod', {
@@ -135,7 +136,10 @@ function addPods(builder: Builder): void {
       ip: t.exposeString('ip', { nullable: true, description: 'Its address.' }),
       node: t.exposeString('node', { nullable: true, description: 'The node it is on.' }),
       startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was started.' }),
-      containers: t.expose('containers', { type: ['RunContainer'], description: 'Its containers.' }),
+      containers: t.expose('containers', {
+        type: ['RunContainer'],
+        description: 'Its containers, init containers first.',
+      }),
     }),
   });
 }

@@ -1,10 +1,9 @@
-import { describe, expect, test } from 'vitest';
 import { situationOf } from '../../../../src/modules/runs/diagnosis/situation.ts';
 import { judge } from '../../../../src/modules/runs/health.ts';
 import type { HealthReasonCode, HealthStatus, RunObjects, RunState } from '../../../../src/modules/runs/service.ts';
 import * as make from '../objects.ts';
 
-const { ago, deployment, objects, pod, slice, unready } = make;
+const { ago, deployment, pod, slice, unready } = make;
 
 export const look = (scene: RunObjects, at = make.now) => judge(situationOf(scene, make.settings, at));
 export const waiting = (reason: string, message?: string) => ({
@@ -25,7 +24,13 @@ export const oneUnready = (parts: make.PodParts): Partial<RunObjects> => ({
   slices: [slice([])],
 });
 
-/** code, health, state, scene, words the message and the hint must have. */
+/** What was seen of the Pod: seconds since its container ended, and since it stopped being ready. */
+export function seen({ ends = [], losses = [] }: { ends?: number[]; losses?: number[] }) {
+  const times = (seconds: number[]) => seconds.map((second) => Date.parse(ago(second)));
+  return new Map([['uid-web-1-a', { ends: new Map([['main', times(ends)]]), losses: times(losses) }]]);
+}
+
+/** code, health, state, scene, words the message and the hint must have; all codes in order where more than one matters. */
 export type Row = [
   title: string,
   code: HealthReasonCode,
@@ -34,18 +39,5 @@ export type Row = [
   scene: Partial<RunObjects>,
   words: RegExp,
   hint: RegExp,
+  codes?: HealthReasonCode[],
 ];
-
-/** Each scene has this as its most important reason, and says so in words. */
-export function expectRows(what: string, rows: readonly Row[]): void {
-  describe(`reasons of ${what}`, () => {
-    test.each(rows)('%s is %s, %s, %s', (_, code, health, state, scene, words, hint) => {
-      const judged = look(objects(scene));
-      const [first] = judged.reasons;
-      expect({ code: first?.code, health: judged.health, state: judged.state }).toEqual({ code, health, state });
-      expect(first?.message).toMatch(words);
-      expect(first?.hint).toMatch(hint);
-      expect(judged.message).toBe(first?.message);
-    });
-  });
-}

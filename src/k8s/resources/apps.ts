@@ -19,6 +19,8 @@ export interface Deployment extends KubeObject {
     readyReplicas?: number;
     availableReplicas?: number;
     unavailableReplicas?: number;
+    /** How often the name of a ReplicaSet was somebody else's. */
+    collisionCount?: number;
     conditions?: Condition[];
   };
 }

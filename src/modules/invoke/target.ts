@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { SlipwayError, invalid } from '../../errors.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
+import { mappedPort } from '../../k8s/embedded/runtime/ports.ts';
 import type { EndpointSlice, Pod, Service, ServicePortSpec } from '../../k8s/resources.ts';
 import type { RunView } from '../runs/service.ts';
 import { isClusterAddress, sameAddress } from './addresses.ts';
@@ -53,7 +54,7 @@ function byPort(run: RunView, input: TargetInput): Wanted {
   const port = portOf(service, wanted);
   if (!port) throw refused(`${wanted} is not a port of this service.`, 'NOT_REGISTERED', 'port');
   const host = hostOf(run.status.service?.url) ?? `${service.metadata.name}.${service.metadata.namespace}`;
-  return { service, port, authority: `${host}:${port.port}`, path };
+  return { service, port, authority: `${host}:${dialedPort(service, port)}`, path };
 }
 
 function byUrl(run: RunView, input: TargetInput): Wanted {
@@ -65,7 +66,7 @@ function byUrl(run: RunView, input: TargetInput): Wanted {
   for (const { address, service } of registered(run, primary)) {
     const origin = registeredOrigin(address);
     if (!origin || origin.protocol !== 'http:' || !liesUnder(origin, target)) continue;
-    const port = portOf(service, origin.port);
+    const port = service.spec.ports?.find((entry) => isTcp(entry) && dialedPort(service, entry) === origin.port);
     if (port) return { service, port, authority: `${origin.hostname}:${origin.port}`, path: target.path };
   }
   throw notRegistered();
@@ -103,6 +104,11 @@ function portOf(service: Service, number: number): ServicePortSpec | undefined {
   return service.spec.ports?.find((port) => port.port === number && isTcp(port));
 }
 
+/** Only Services of the embedded cluster have loopback addresses, and some of their ports are served on another number. */
+function dialedPort(service: Service, { port }: ServicePortSpec): number {
+  return service.spec.clusterIP?.startsWith('127.') ? mappedPort(service, port) : port;
+}
+
 function liveService(run: RunView): Service {
   const { service } = run.objects;
   if (!service || service.metadata.deletionTimestamp) throw notReady(run, 'It has no live Service');
@@ -135,7 +141,7 @@ function dial(
   const { clusterIP } = service.spec;
   const found =
     clusterIP && clusterIP !== 'None'
-      ? { address: clusterIP, port: port.port }
+      ? { address: clusterIP, port: dialedPort(service, port) }
       : { address: first.address, port: first.port };
   if (!admits(found.address)) throw refused('Its address is outside the cluster.', 'ADDRESS');
   return found;

@@ -14,7 +14,7 @@ import {
   resourceName,
   services,
 } from '../../k8s/resources.ts';
-import { createdAt, eventTime } from './diagnosis/situation.ts';
+import { createdAt, eventTime, newerFirst } from './diagnosis/situation.ts';
 import type { RunIdentity, RunObjects, RunSource } from './service.ts';
 import type { Sightings } from './sightings.ts';
 import { type SourcedIdentity, runKey } from './view.ts';
@@ -215,6 +215,7 @@ function merged(own: SourcedIdentity, other: SourcedIdentity | null): SourcedIde
 
 const byName = (a: KubeObject, b: KubeObject): number => (a.metadata.name < b.metadata.name ? -1 : 1);
 const byAge = (a: KubeObject, b: KubeObject): number => createdAt(a) - createdAt(b) || byName(a, b);
-const byEventTime = (a: KubeEvent, b: KubeEvent): number => (eventTime(a) ?? 0) - (eventTime(b) ?? 0) || byName(a, b);
+const byEventTime = (a: KubeEvent, b: KubeEvent): number =>
+  (eventTime(a) ?? 0) - (eventTime(b) ?? 0) || newerFirst(b, a);
 const revisionOf = (set: ReplicaSet): number => Number(set.metadata.annotations?.[revisionAnnotation] ?? 0);
 const byRevision = (a: ReplicaSet, b: ReplicaSet): number => revisionOf(b) - revisionOf(a) || byName(a, b);

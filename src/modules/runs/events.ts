@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../k8s/cluster.ts';
 import { type KubeEvent, type KubeObject, events } from '../../k8s/resources.ts';
-import { eventTime, time } from './diagnosis/situation.ts';
+import { eventTime, newerFirst, time } from './diagnosis/situation.ts';
 import type { RunView } from './service.ts';
 
 /** Up to this many objects are asked for one by one; more are found in a list of the namespace. */
@@ -20,7 +20,7 @@ export async function eventsOf(run: RunView, kube: KubeClient, signal: AbortSign
   const byUid = new Map(
     [...run.objects.events, ...listed].map((event) => [event.metadata.uid ?? event.metadata.name, event]),
   );
-  return [...byUid.values()].sort((a, b) => (lastSeen(b) ?? 0) - (lastSeen(a) ?? 0));
+  return [...byUid.values()].sort((a, b) => (lastSeen(b) ?? 0) - (lastSeen(a) ?? 0) || newerFirst(a, b));
 }
 
 async function ofEach(

@@ -1,3 +1,4 @@
+import { mappedPort } from '../../k8s/embedded/runtime/ports.ts';
 import type { Service, ServicePortSpec } from '../../k8s/resources.ts';
 import type { ServiceInfo, ServicePort } from './service.ts';
 
@@ -24,6 +25,11 @@ function hostOf(service: Service, addressing: Addressing): string | null {
   if (external) return bracketed(external);
   if (addressing === 'dns') return `${name}.${namespace}`;
   return clusterIP && clusterIP !== none ? bracketed(clusterIP) : null;
+}
+
+/** The port to dial: in the embedded cluster it may be served on another number than the Service declares. */
+function dialedPort(service: Service, port: number, addressing: Addressing): number {
+  return addressing === 'ip' ? mappedPort(service, port) : port;
 }
 
 function bracketed(address: string): string {
@@ -54,7 +60,7 @@ export function describeService(service: Service, aliases: readonly Service[], a
 function addressOf(service: Service, addressing: Addressing): string | null {
   const host = hostOf(service, addressing);
   const port = service.spec.ports?.[0]?.port;
-  return host === null || port === undefined ? null : `${host}:${port}`;
+  return host === null || port === undefined ? null : `${host}:${dialedPort(service, port, addressing)}`;
 }
 
 function toPort(port: ServicePortSpec): ServicePort {
@@ -75,7 +81,11 @@ export function httpPorts(service: Service, addressing: Addressing, grpcTargets:
     .filter((port) => !isOther(port, grpcTargets))
     .map((port) => {
       const scheme = isTls(port) ? 'https' : 'http';
-      return { name: port.name ?? null, port: port.port, origin: `${scheme}://${host}:${port.port}` };
+      return {
+        name: port.name ?? null,
+        port: port.port,
+        origin: `${scheme}://${host}:${dialedPort(service, port.port, addressing)}`,
+      };
     });
 }
 

@@ -1,8 +1,9 @@
 import type { KubeClient } from '../../cluster.ts';
 import { type Deployment, deployments, type Pod, pods, type ReplicaSet, replicaSets } from '../../resources.ts';
 import { sameTemplate, templateHashLabel } from './canonical.ts';
-import { type DeploymentPlan, plan, revisionAnnotation, sameStatus } from './deployment-plan.ts';
 import type { Controller, ControllerPart } from './controller.ts';
+import { type DeploymentPlan, plan, revisionAnnotation, sameStatus } from './deployment-plan.ts';
+import { claim, controllerReference } from './ownership.ts';
 import { isControlledBy } from './pod-state.ts';
 import { desiredReplicas, desiredReplicasAnnotation, maxReplicasAnnotation, rollingLimits, sizeOf } from './rollout.ts';
 
@@ -37,16 +38,7 @@ function newReplicaSet(
         ...sizeAnnotations(deployment),
         [revisionAnnotation]: String(revision),
       },
-      ownerReferences: [
-        {
-          apiVersion: 'apps/v1',
-          kind: 'Deployment',
-          name: metadata.name,
-          uid: metadata.uid ?? '',
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [controllerReference(deployment, deployments)],
     },
     spec: {
       replicas: made.replicas,
@@ -64,12 +56,6 @@ function newReplicaSet(
 export function createDeploymentController({ api, clock, events, requeue }: ControllerPart): Controller {
   const client: KubeClient = api.client;
 
-  function owned(deployment: Deployment): ReplicaSet[] {
-    return api
-      .list(replicaSets, deployment.metadata.namespace)
-      .filter((replicaSet) => isControlledBy(replicaSet, deployment.metadata.uid));
-  }
-
   function podsOf(deployment: Deployment, own: readonly ReplicaSet[]): Pod[] {
     return api
       .list(pods, deployment.metadata.namespace)
@@ -82,21 +68,17 @@ export function createDeploymentController({ api, clock, events, requeue }: Cont
     events.record(deployment, 'Normal', 'ScalingReplicaSet', message);
   }
 
-  async function create(deployment: Deployment, next: DeploymentPlan): Promise<void> {
-    if (!next.create) return;
+  /** Creates the ReplicaSet of the plan; false where its name is somebody else's. */
+  async function create(deployment: Deployment, next: DeploymentPlan): Promise<boolean> {
+    if (!next.create) return true;
     const wanted = newReplicaSet(deployment, next.create, next.revision);
     const taken = api.get(replicaSets, deployment.metadata.namespace, next.create.name);
     if (taken) {
-      // A name whose holder is not this template's ReplicaSet: the next hash takes the collision count in.
-      const own = isControlledBy(taken, deployment.metadata.uid);
-      if (own && sameTemplate(taken.spec.template, wanted.spec.template)) return;
-      const collisionCount = (next.status.collisionCount ?? 0) + 1;
-      await writeStatus(deployment, { ...next.status, collisionCount });
-      requeue(`${deployment.metadata.namespace}/${deployment.metadata.name}`, 0);
-      return;
+      return isControlledBy(taken, deployment.metadata.uid) && sameTemplate(taken.spec.template, wanted.spec.template);
     }
     await client.create(replicaSets, wanted, manager);
     if (next.create.replicas > 0) scaled(deployment, next.create.name, 0, next.create.replicas);
+    return true;
   }
 
   async function resize(deployment: Deployment, next: DeploymentPlan, own: readonly ReplicaSet[]): Promise<void> {
@@ -141,9 +123,17 @@ export function createDeploymentController({ api, clock, events, requeue }: Cont
       const [namespace, name = ''] = key.split('/');
       const deployment = api.get(deployments, namespace, name);
       if (!deployment || deployment.metadata.deletionTimestamp !== undefined) return;
-      const own = owned(deployment);
+      const own = await claim(
+        api,
+        { object: deployment, resource: deployments },
+        { resource: replicaSets, objects: api.list(replicaSets, namespace) },
+      );
       const next = plan(deployment, own, podsOf(deployment, own), clock.now());
-      await create(deployment, next);
+      if (!(await create(deployment, next))) {
+        // The next hash takes the collision count in; the change of status leads to the next round.
+        const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
+        return writeStatus(deployment, { ...deployment.status, collisionCount });
+      }
       await resize(deployment, next, own);
       for (const { metadata } of next.remove) await client.delete(replicaSets, metadata.name, metadata.namespace);
       await noteRevision(deployment, next);

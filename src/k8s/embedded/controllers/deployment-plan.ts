@@ -53,8 +53,7 @@ function surplus(deployment: Deployment, old: readonly ReplicaSet[], complete: b
 
 function creation(deployment: Deployment, all: readonly ReplicaSet[]): NonNullable<DeploymentPlan['create']> {
   const { template } = deployment.spec;
-  const status: DeploymentStatus | undefined = deployment.status;
-  const hash = templateHash(template, status?.collisionCount ?? 0);
+  const hash = templateHash(template, deployment.status?.collisionCount ?? 0);
   const name = `${deployment.metadata.name}-${hash}`;
   return { name, hash, replicas: newReplicaSetSize(deployment, all, 0) };
 }
@@ -78,27 +77,18 @@ function step(
 ): Step {
   const all = newest ? [...old, newest] : old;
   if (deployment.spec.paused || isResized(deployment, all)) {
-    return {
-      resize:
-        isRecreate(deployment) && newest
-          ? recreate(newest, old, deployment)
-          : proportionalSizes(deployment, newest, all),
-    };
+    return { resize: proportionalSizes(deployment, newest, all) };
   }
   if (isRecreate(deployment)) {
     const shrink = old
       .filter((replicaSet) => sizeOf(replicaSet) > 0)
       .map((replicaSet) => ({ replicaSet, replicas: 0 }));
     if (shrink.length > 0 || hasRunningPods(old, pods)) return { resize: shrink };
-    return newest ? { resize: recreate(newest, old, deployment) } : { create: creation(deployment, all), resize: [] };
+    if (!newest) return { create: creation(deployment, all), resize: [] };
+    const replicas = desiredReplicas(deployment);
+    return { resize: sizeOf(newest) === replicas ? [] : [{ replicaSet: newest, replicas }] };
   }
   return newest ? { resize: rolling(deployment, newest, old) } : { create: creation(deployment, all), resize: [] };
-}
-
-function recreate(newest: ReplicaSet, old: readonly ReplicaSet[], deployment: Deployment): Resize[] {
-  const desired = desiredReplicas(deployment);
-  const shrink = old.filter((replicaSet) => sizeOf(replicaSet) > 0).map((replicaSet) => ({ replicaSet, replicas: 0 }));
-  return sizeOf(newest) === desired ? shrink : [...shrink, { replicaSet: newest, replicas: desired }];
 }
 
 /** Pure: the next step of a Deployment, from its own ReplicaSets and their Pods. */

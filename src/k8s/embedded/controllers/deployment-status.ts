@@ -2,7 +2,7 @@ import type { Condition, Deployment, Pod, ReplicaSet } from '../../resources.ts'
 import { conditionOf, rfc3339 } from './pod-state.ts';
 import { available, desiredReplicas, rollingLimits, sizeOf } from './rollout.ts';
 
-export type DeploymentStatus = NonNullable<Deployment['status']> & { collisionCount?: number };
+export type DeploymentStatus = NonNullable<Deployment['status']>;
 
 /** What a plan saw or did to the new ReplicaSet in this round. */
 export interface RolloutFacts {
@@ -37,8 +37,7 @@ function counts({ deployment, newest, replicaSets }: RolloutFacts): DeploymentSt
     replicaSets.reduce((value, replicaSet) => value + (replicaSet.status?.[field] ?? 0), 0);
   const availableReplicas = total('availableReplicas');
   const wanted = replicaSets.reduce((value, replicaSet) => value + sizeOf(replicaSet), 0);
-  const before: DeploymentStatus | undefined = deployment.status;
-  const collisionCount = before?.collisionCount;
+  const collisionCount = deployment.status?.collisionCount;
   return {
     observedGeneration: deployment.metadata.generation ?? 0,
     replicas: total('replicas'),

@@ -39,7 +39,7 @@ function endpoint(service: Service, pod: Pod, address: string): Endpoint {
   const { name, namespace, uid } = pod.metadata;
   return {
     addresses: [address],
-    conditions: { ready: always || (serving && !terminating), serving: serving || always, terminating },
+    conditions: { ready: always || (serving && !terminating), serving, terminating },
     ...(pod.spec.nodeName !== undefined && { nodeName: pod.spec.nodeName }),
     targetRef: {
       kind: 'Pod',

@@ -11,10 +11,7 @@ export interface EventRecorder {
   stop(): Promise<void>;
 }
 
-/** Kubernetes keeps Events for an hour. */
-export const eventLifetimeMs = 3_600_000;
 const maxEventsPerObject = 25;
-const sweepMs = 60_000;
 
 interface Pending {
   about: KubeObject;
@@ -128,27 +125,4 @@ async function removeEvent(api: EmbeddedApi, event: KubeEvent): Promise<void> {
   } catch {
     // Somebody else removed it: that is what was wanted.
   }
-}
-
-/** Removes Events that nobody has repeated for an hour. */
-export function startEventExpiry({ api, clock }: { api: EmbeddedApi; clock: Clock }): { stop(): Promise<void> } {
-  let sweeping: Promise<void> = Promise.resolve();
-  let cancel = clock.after(sweepMs, sweep);
-  let stopped = false;
-
-  function sweep(): void {
-    const limit = clock.now() - eventLifetimeMs;
-    const old = api.list(events).filter((event) => lastSeen(event) < limit);
-    sweeping = Promise.all(old.map((event) => removeEvent(api, event))).then(() => {
-      if (!stopped) cancel = clock.after(sweepMs, sweep);
-    });
-  }
-
-  return {
-    async stop() {
-      stopped = true;
-      cancel();
-      await sweeping;
-    },
-  };
 }

@@ -13,7 +13,8 @@ import type { Controller, ControllerPart } from './controller.ts';
 import { createDeploymentController } from './deployment-controller.ts';
 import { createEndpointSliceController } from './endpoint-slice-controller.ts';
 import { selects, serviceNameLabel } from './endpoints.ts';
-import { createEventRecorder, startEventExpiry } from './events.ts';
+import { createEventRecorder } from './events.ts';
+import { adopters, hasController, type Owner } from './ownership.ts';
 import { createReplicaSetController } from './replica-set-controller.ts';
 import type { EmbeddedPart, Running } from './service.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
@@ -25,6 +26,13 @@ function keyOf({ metadata }: KubeObject): string {
 function controllerKey(object: KubeObject, kind: string): string[] {
   const owner = object.metadata.ownerReferences?.find((reference) => reference.controller && reference.kind === kind);
   return owner ? [`${object.metadata.namespace}/${owner.name}`] : [];
+}
+
+/** Whom a changed object concerns: its controller, or those that would adopt it. */
+function ownerKeys(api: EmbeddedApi, object: KubeObject, owners: Resource<Owner>): string[] {
+  const orphan = !hasController(object) && object.metadata.deletionTimestamp === undefined;
+  if (!orphan) return controllerKey(object, owners.kind);
+  return adopters(api.list(owners, object.metadata.namespace), object).map(keyOf);
 }
 
 /** Logs a failed sync; one that lost a race against another writer is only tried again. */
@@ -87,12 +95,12 @@ export async function startControllers({ api, clock, log }: EmbeddedPart): Promi
   const running = [
     run({ ...part, events: deploymentEvents }, createDeploymentController, (on) => {
       on(deployments, self);
-      on(replicaSets, ({ object }) => controllerKey(object, 'Deployment'));
+      on(replicaSets, ({ object }) => ownerKeys(api, object, deployments));
       on(pods, ({ type, object }) => (type === 'DELETED' ? deploymentOfPod(api, object) : []));
     }),
     run({ ...part, events: replicaSetEvents }, createReplicaSetController, (on) => {
       on(replicaSets, self);
-      on(pods, ({ object }) => controllerKey(object, 'ReplicaSet'));
+      on(pods, ({ object }) => ownerKeys(api, object, replicaSets));
     }),
     run({ ...part, events: replicaSetEvents }, createEndpointSliceController, (on) => {
       on(services, self);
@@ -103,12 +111,11 @@ export async function startControllers({ api, clock, log }: EmbeddedPart): Promi
       });
     }),
   ];
-  const expiry = startEventExpiry({ api, clock });
 
   return {
     async stop() {
       await Promise.all(running.map((loop) => loop.stop()));
-      await Promise.all([expiry.stop(), deploymentEvents.stop(), replicaSetEvents.stop()]);
+      await Promise.all([deploymentEvents.stop(), replicaSetEvents.stop()]);
     },
   };
 }

@@ -3,6 +3,7 @@ import { pods, replicaSets } from '../../resources.ts';
 import { randomSuffix } from './canonical.ts';
 import type { Controller, ControllerPart } from './controller.ts';
 import { sameStatus } from './deployment-plan.ts';
+import { claim, controllerReference } from './ownership.ts';
 import { availableAt, conditionOf, isActive, isControlledBy, isReady, readySince, rfc3339 } from './pod-state.ts';
 import { sizeOf } from './rollout.ts';
 
@@ -46,16 +47,7 @@ function newPod(replicaSet: ReplicaSet): Pod {
       ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
       ...(spec.template?.metadata?.labels && { labels: spec.template.metadata.labels }),
       ...(spec.template?.metadata?.annotations && { annotations: spec.template.metadata.annotations }),
-      ownerReferences: [
-        {
-          apiVersion: 'apps/v1',
-          kind: 'ReplicaSet',
-          name: metadata.name,
-          uid: metadata.uid ?? '',
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [controllerReference(replicaSet, replicaSets)],
     },
     spec: structuredClone(spec.template?.spec ?? { containers: [] }),
   };
@@ -150,6 +142,11 @@ export function createReplicaSetController({ api, clock, events, requeue }: Cont
       const replicaSet = api.get(replicaSets, namespace, name);
       if (!replicaSet) return;
       const ending = replicaSet.metadata.deletionTimestamp !== undefined;
+      await claim(
+        api,
+        { object: replicaSet, resource: replicaSets },
+        { resource: pods, objects: api.list(pods, namespace).filter(isActive) },
+      );
       const failure = ending ? undefined : await resize(replicaSet);
       await writeStatus(key, replicaSet.metadata.uid, failure);
       // Thrown after it is shown, so that the queue tries again with back-off.

@@ -177,7 +177,7 @@ export function createContainer(
     if (stopGraceMs !== undefined) return undefined;
     if ('running' in phase || (ended && isFinal(ended))) return undefined;
     if (imageKind(spec.image, part.images) === 'none') {
-      const { reason, message, checkAt } = pull.attempt(Object.keys(part.images));
+      const { reason, message, checkAt } = pull.attempt();
       wait(reason, message);
       return checkAt;
     }

@@ -130,6 +130,6 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals,
 
 /** Resident memory of a process in bytes; 0 when it is gone or the system doesn't tell. */
 export function residentBytes(pid: number): number {
-  const pages = readText(`/proc/${pid}/statm`)?.split(' ')[1];
-  return pages === undefined ? 0 : Number(pages) * 4096;
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
+  return Number(kilobytes ?? 0) * 1024;
 }

@@ -34,7 +34,10 @@ export function startServiceProxy(options: ServiceProxyOptions): { stop(): Promi
   const sockets = new Set<Socket>();
   let turn = 0;
 
-  function endpointFor(namespace: string | undefined, name: string, port: ServicePortSpec) {
+  function endpointFor(namespace: string | undefined, name: string, number: number) {
+    // As the Service is now: its ports may have other names than when this one was opened.
+    const port = api.get(services, namespace, name)?.spec.ports?.find((candidate) => candidate.port === number);
+    if (!port) return undefined;
     const ready = api
       .list(endpointSlices, namespace)
       .filter(({ metadata }) => metadata.labels?.[serviceNameLabel] === name)
@@ -43,7 +46,7 @@ export function startServiceProxy(options: ServiceProxyOptions): { stop(): Promi
     return ready[turn % ready.length];
   }
 
-  function forward(client: Socket, namespace: string | undefined, name: string, port: ServicePortSpec): void {
+  function forward(client: Socket, namespace: string | undefined, name: string, port: number): void {
     const endpoint = endpointFor(namespace, name, port);
     if (!endpoint) return void client.resetAndDestroy();
     const upstream = connect({ ...endpoint, allowHalfOpen: true });
@@ -63,7 +66,7 @@ export function startServiceProxy(options: ServiceProxyOptions): { stop(): Promi
 
   async function serve(service: Service, address: string, port: ServicePortSpec) {
     const { namespace, name } = service.metadata;
-    const server = createServer({ allowHalfOpen: true }, (client) => forward(client, namespace, name, port));
+    const server = createServer({ allowHalfOpen: true }, (client) => forward(client, namespace, name, port.port));
     const wanted = portMap(service)[String(port.port)] ?? (addresses.aliases ? port.port : 0);
     try {
       return { server, port: await listen(server, address, wanted) };

@@ -55,7 +55,8 @@ export function diagnoseContainer(subject: Subject): Finding[] {
 function imagePull(subject: Subject): Finding {
   const { pod, status, spec } = subject;
   const waiting = status.state?.waiting;
-  const detail = oneLine(waiting?.message);
+  // The kubelet's words about its waiting say no more than the reason does.
+  const detail = oneLine(waiting?.message?.replace(/^Back-off pulling image "[^"]*"(: ErrImagePull: )?/, ''));
   const image = spec?.image ?? status.image ?? '';
   return finding('IMAGE_PULL', {
     health: 'DEGRADED',

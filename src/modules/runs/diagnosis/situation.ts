@@ -79,6 +79,15 @@ export function eventTime(event: KubeEvent): Millis | null {
   return time(event.series?.lastObservedTime) ?? time(event.lastTimestamp) ?? time(event.eventTime);
 }
 
+/**
+ * Events have whole seconds: among those of one second, the one written last comes first. The server counts its writes
+ * up; where it does not say so in numbers, the name decides, so that the order stays the same.
+ */
+export function newerFirst(a: KubeEvent, b: KubeEvent): number {
+  const written = ({ metadata }: KubeEvent) => Number(metadata.resourceVersion ?? '') || 0;
+  return written(b) - written(a) || (a.metadata.name < b.metadata.name ? -1 : 1);
+}
+
 /** The newest warning about an object with this reason, and where given, a message that fits. */
 export function warningOf(
   { objects }: Situation,

@@ -6,6 +6,7 @@ import { isFinished, isReady } from './pod-state.ts';
 export const serviceNameLabel = 'kubernetes.io/service-name';
 export const sliceManagedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const sliceManager = 'endpointslice-controller.k8s.io';
+const headlessLabel = 'service.kubernetes.io/headless';
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
 type SlicePort = NonNullable<EndpointSlice['ports']>[number];
@@ -59,7 +60,12 @@ function newSlice(service: Service, ports: SlicePort[], endpoints: Endpoint[]): 
       // The same ports give the same name, so a slice is found again.
       name: `${name}-${hashSuffix(canonicalJson([uid, ports])).slice(0, 5)}`,
       ...(namespace !== undefined && { namespace }),
-      labels: { ...service.metadata.labels, [serviceNameLabel]: name, [sliceManagedByLabel]: sliceManager },
+      labels: {
+        ...service.metadata.labels,
+        [serviceNameLabel]: name,
+        [sliceManagedByLabel]: sliceManager,
+        ...(service.spec.clusterIP === 'None' && { [headlessLabel]: '' }),
+      },
       ownerReferences: [
         {
           apiVersion: 'v1',

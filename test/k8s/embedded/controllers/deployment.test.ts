@@ -161,7 +161,7 @@ describe('a rolling update', () => {
     const kept = world
       .replicaSets()
       .map(({ metadata, spec }) => [metadata.annotations?.[revision], spec.template?.spec.containers[0]?.image]);
-    expect(kept.sort()).toEqual([
+    expect(kept.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
       ['3', 'v3'],
       ['4', 'v4'],
       ['5', 'v5'],

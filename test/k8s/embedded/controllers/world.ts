@@ -44,6 +44,7 @@ export async function createWorld() {
     clock,
     settled,
     async pass(ms: number): Promise<void> {
+      await settled();
       clock.advance(ms);
       await settled();
     },
@@ -75,7 +76,7 @@ export async function createWorld() {
         [...new Set(images)].sort().map((image) => [image, images.filter((i) => i === image).length]),
       );
     },
-    async pod(name: string, labels: Record<string, string>, more: Partial<Pod['metadata']> = {}): Promise<Pod> {
+    async pod(name: string, labels: Record<string, string>, more: Partial<Pod['metadata']> = {}): Promise<void> {
       const { spec } = template('x', 'bare');
       await client.create(pods, {
         apiVersion: 'v1',
@@ -84,7 +85,6 @@ export async function createWorld() {
         spec,
       });
       await settled();
-      return present(api.get(pods, namespace, name));
     },
     /** As the node would: a Pod that is bound is held at its deletion until the node lets it go. */
     async bind(...names: string[]): Promise<void> {

@@ -239,7 +239,7 @@ describe('the size', () => {
 });
 
 describe('paused', () => {
-  it('it rolls nothing out, but is resized; resumed it goes on', async () => {
+  it('rolls nothing out, but is resized; resumed it goes on', async () => {
     await running('web', { replicas: 1, paused: true });
     expect(world.pods()).toEqual([]);
     await world.edit('web', { paused: false });

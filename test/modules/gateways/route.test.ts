@@ -23,7 +23,7 @@ const parent: fc.Arbitrary<ParentName> = fc.record({
 });
 const build = (wanted: Shape, ref: ParentName) => buildRoute({ name: 'shop', namespace: 'lab' }, wanted, ref);
 const patched = (route: HTTPRoute, wanted: { shape: Shape; parent: ParentName | null }) =>
-  jsonPatch(structuredClone(route) as never, routePatch(route, wanted)) as never as HTTPRoute;
+  jsonPatch(structuredClone(route) as never, routePatch(route, wanted) as never) as never as HTTPRoute;
 
 test('a route says what it was built for', () => {
   fc.assert(

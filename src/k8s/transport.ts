@@ -202,7 +202,7 @@ export function transportError(error: unknown): ApiError {
       ? 'Aborted'
       : name === 'TimeoutError' || timeouts.has(String(code))
         ? 'NoAnswerInTime'
-        : String(code).startsWith('HPE_')
+        : name === 'HTTPParserError'
           ? 'BadAnswer'
           : 'Unreachable';
   const detail = typeof code === 'string' && reason === 'Unreachable' ? ` (${code})` : '';

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { KubeClient, KubeList, WriteOptions } from '../../cluster.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../../resources.ts';
+import { applyChange } from './apply-change.ts';
 import type { Core } from './core.ts';
 import { deleteObject } from './delete.ts';
 import type { Definition, Draft } from './definition.ts';
@@ -10,7 +11,7 @@ import type { PodLogSource } from './pod-logs.ts';
 import { getObject, listObjects } from './read.ts';
 import { patchScale, replaceScale } from './scale.ts';
 import { noSuchResource } from './status.ts';
-import { applyChange, changeObject, createObject, readObject, replaceObject, type WriteRequest } from './write.ts';
+import { changeObject, createObject, readPatched, replaceObject, type WriteRequest } from './write.ts';
 
 /** A KubeClient on the store itself: the same operations as over HTTP, without HTTP. */
 export function createLocalClient(core: Core, logs: PodLogSource): KubeClient {
@@ -69,7 +70,7 @@ export function createLocalClient(core: Core, logs: PodLogSource): KubeClient {
       const { managedFields: _, ...metadata } = object.metadata;
       const config = clone({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...object, metadata });
       const write = request(resource, metadata.name, metadata.namespace, options);
-      if (write.subresource === 'scale') return out(patchScale(core, write, patchTypes.applyJson, config));
+      if (write.subresource === 'scale') return out(patchScale(core, write, patchTypes.apply, config));
       return out(applyChange(core, { ...write, force: false }, config).object);
     },
 
@@ -77,7 +78,7 @@ export function createLocalClient(core: Core, logs: PodLogSource): KubeClient {
       const write = request(resource, name, namespace, options);
       const type = Array.isArray(patch) ? patchTypes.json : patchTypes.merge;
       if (write.subresource === 'scale') return out(patchScale(core, write, type, clone(patch)));
-      const change = (live: Draft) => readObject(write, patched(write.definition, type, live, clone(patch)), live);
+      const change = (live: Draft) => readPatched(write, patched(write.definition, type, live, clone(patch)), live);
       return out(changeObject(core, write, change));
     },
 

@@ -1,9 +1,11 @@
 import type { Definition, Draft } from './definition.ts';
 import { groupVersionOf } from './definition.ts';
 import { isObject, type Json, type JsonObject, put } from './json.ts';
+import { prune } from './prune.ts';
 import { canonicalQuantity } from './quantity.ts';
 import { memberOf, type Schema } from './schema.ts';
-import { badRequest } from './status.ts';
+import { badRequest, invalid } from './status.ts';
+import { invalidValue } from './validation/field-errors.ts';
 
 /** Input brought into the form the server keeps, and what was dropped on the way. */
 export interface Decoded {
@@ -12,101 +14,154 @@ export interface Decoded {
   warnings: string[];
 }
 
+/** Makes the error of an object that can't be read. */
+export type Refuse = (detail: string) => Error;
+
+/** How an object is refused that was sent as it is. */
+export function refuseBody({ kind, version }: Definition): Refuse {
+  return (detail) => badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${detail}`);
+}
+
 /**
  * Reads an object of a kind. For built-in kinds this is what decoding into Go types and encoding again does: unknown
  * fields go, zero values of plain fields too, wrong types are refused. Custom resources are pruned only; their types
  * are for validation.
  */
-export function decode(definition: Definition, value: unknown): Decoded {
-  if (!isObject(value)) throw badRequest(`the object provided is unrecognized: ${definition.kind} must be an object`);
-  const warnings: string[] = [];
-  const { apiVersion, kind, ...rest } = value;
-  const expected = groupVersionOf(definition);
-  if ((apiVersion ?? expected) !== expected || (kind ?? definition.kind) !== definition.kind) {
-    throw badRequest(
-      `${String(kind)} in version "${String(apiVersion)}" cannot be handled as a ${definition.kind}: ` +
-        `no kind "${String(kind)}" is registered for version "${expected}"`,
-    );
-  }
-  const reader: Reader = {
-    warnings,
-    mismatch(path, found, wanted) {
-      throw badRequest(
-        `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: ` +
-          `json: cannot unmarshal ${found} into Go struct field .${path} of type ${wanted}`,
-      );
-    },
-  };
+export function decode(definition: Definition, value: unknown, refuse: Refuse = refuseBody(definition)): Decoded {
+  if (!isObject(value)) throw badRequest(unrecognized(definition, `${definition.kind} must be an object`));
+  checkType(definition, value);
+  const { apiVersion: _, kind: __, ...rest } = value;
+  const reader: Reader = { warnings: [], refuse };
   const body = definition.custom
     ? custom(rest, definition.schema, reader)
-    : struct(rest, definition.schema, '', reader);
-  return { object: { apiVersion: expected, kind: definition.kind, ...body } as Draft, warnings };
+    : struct(rest, definition.schema, { path: '', go: '', owner: definition.kind }, reader);
+  return {
+    object: { apiVersion: groupVersionOf(definition), kind: definition.kind, ...body } as Draft,
+    warnings: reader.warnings,
+  };
+}
+
+/** What is wrong with a body before anything of its kind is looked at. */
+export function unrecognized({ kind }: Pick<Definition, 'kind'>, why: string): string {
+  return `the object provided is unrecognized (must be of type ${kind}): ${why}`;
+}
+
+function checkType(definition: Definition, value: JsonObject): void {
+  const expected = groupVersionOf(definition);
+  const [apiVersion, kind] = [text(value.apiVersion), text(value.kind)];
+  if (definition.custom) return checkCustomType(definition, value, apiVersion, kind);
+  if ((apiVersion || expected) === expected && (kind || definition.kind) === definition.kind) return;
+  throw badRequest(
+    `${kind} in version "${apiVersion.split('/').at(-1)}" cannot be handled as a ${definition.kind}: ` +
+      `no kind "${kind}" is registered for version "${apiVersion}"`,
+  );
+}
+
+/** Nothing tells what a custom resource is but its own word. */
+function checkCustomType(definition: Definition, value: JsonObject, apiVersion: string, kind: string): void {
+  const expected = groupVersionOf(definition);
+  const missing = kind ? (apiVersion ? undefined : 'apiVersion') : 'Kind';
+  if (missing) {
+    throw badRequest(unrecognized(definition, `Object '${missing}' is missing in '${JSON.stringify(value)}'`));
+  }
+  if (apiVersion !== expected) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
+    );
+  }
+  if (kind === definition.kind) return;
+  const name = isObject(value.metadata) ? text(value.metadata.name) : '';
+  const error = invalidValue('kind', kind, `must be ${definition.kind}`);
+  throw invalid({ group: definition.group, kind }, name, [error]);
+}
+
+function text(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 interface Reader {
   warnings: string[];
-  mismatch(path: string, found: string, wanted: string): never;
+  refuse: Refuse;
+}
+
+/** Where a value stands: as field errors spell it, as Go's decoder does, and the struct that it is a field of. */
+interface Place {
+  path: string;
+  go: string;
+  owner: string;
+}
+
+function within({ path, go }: Place, key: string, schema: Schema): Place {
+  const join = (before: string) => (before ? `${before}.${key}` : key);
+  return { path: join(path), go: join(go), owner: schema.name?.split('.').at(-1) ?? '' };
+}
+
+function mismatch({ refuse }: Reader, { go, owner }: Place, found: string, schema: Schema): never {
+  const field = go ? `Go struct field ${owner}.${go}` : 'Go value';
+  throw refuse(`json: cannot unmarshal ${found} into ${field} of type ${goType(schema)}`);
+}
+
+const goTypes: Partial<Record<Schema['type'], string>> = {
+  string: 'string',
+  boolean: 'bool',
+  number: 'float64',
+  bytes: '[]uint8',
+  'int-or-string': 'int32',
+};
+
+function goType(schema: Schema): string {
+  if (schema.type === 'list') return `[]${schema.items ? goType(schema.items) : 'interface {}'}`;
+  if (schema.type === 'map') return `map[string]${schema.items ? goType(schema.items) : 'interface {}'}`;
+  if (schema.type === 'integer') return schema.format ?? 'int32';
+  return goTypes[schema.type] ?? schema.name?.split('.').slice(-2).join('.') ?? 'interface {}';
 }
 
 /** metadata is typed in custom resources too. */
 function custom(value: JsonObject, schema: Schema, reader: Reader): JsonObject {
   const { metadata, ...rest } = value;
-  const body = prune(rest, schema, '', reader) as JsonObject;
   const metadataSchema = memberOf(schema, 'metadata');
-  return metadataSchema
-    ? { metadata: struct(object(metadata, 'metadata', reader), metadataSchema, 'metadata', reader), ...body }
-    : body;
+  const place: Place = { path: 'metadata', go: '', owner: 'ObjectMeta' };
+  const meta = metadataSchema && struct(object(metadata, metadataSchema, place, reader), metadataSchema, place, reader);
+  const pruned = prune(rest, schema);
+  reader.warnings.push(...pruned.unknown.map((path) => `unknown field "${path}"`));
+  return { ...(meta && { metadata: meta }), ...pruned.value };
 }
 
-function prune(value: Json, schema: Schema, path: string, reader: Reader): Json {
-  if (Array.isArray(value) && schema.type === 'list' && schema.items) {
-    const items = schema.items;
-    return value.map((item, index) => prune(item, items, `${path}[${index}]`, reader));
-  }
-  if (!isObject(value) || (schema.type !== 'struct' && schema.type !== 'map')) return value;
-  const result: JsonObject = {};
-  for (const [key, member] of Object.entries(value)) {
-    const below = path ? `${path}.${key}` : key;
-    const memberSchema = memberOf(schema, key);
-    if (!memberSchema) reader.warnings.push(`unknown field "${below}"`);
-    else if (member !== null) put(result, key, prune(member, memberSchema, below, reader));
-  }
-  return result;
-}
-
-function object(value: Json | undefined, path: string, reader: Reader): JsonObject {
+function object(value: Json | undefined, schema: Schema, place: Place, reader: Reader): JsonObject {
   if (value === undefined || value === null) return {};
-  return isObject(value) ? value : reader.mismatch(path, jsonType(value), 'struct');
+  return isObject(value) ? value : mismatch(reader, place, jsonType(value), schema);
 }
 
-function struct(value: JsonObject, schema: Schema, path: string, reader: Reader): JsonObject {
-  for (const key of Object.keys(value)) {
-    if (!memberOf(schema, key)) reader.warnings.push(`unknown field "${path ? `${path}.` : ''}${key}"`);
+function struct(value: JsonObject, schema: Schema, place: Place, reader: Reader): JsonObject {
+  const owner = place.path === '' ? { ...schema, name: place.owner } : schema;
+  const decoded: JsonObject = {};
+  // In the order in which they were sent, as warnings go out.
+  for (const [key, member] of Object.entries(value)) {
+    const memberSchema = memberOf(schema, key);
+    const below = within(place, key, owner);
+    if (!memberSchema) reader.warnings.push(`unknown field "${below.path}"`);
+    else if (member !== null) decoded[key] = read(member, memberSchema, below, reader);
   }
   const result: JsonObject = {};
   for (const [key, member] of Object.entries(schema.fields ?? {})) {
-    const decoded = field(value[key] ?? null, member, path ? `${path}.${key}` : key, reader);
-    if (decoded !== undefined) result[key] = decoded;
+    const found = decoded[key];
+    const kept =
+      found === undefined || isZero(found, member) ? absent(member, within(place, key, owner), reader) : found;
+    if (kept !== undefined) result[key] = kept;
   }
   return result;
 }
 
-/** A field's value; undefined where Go would print nothing. */
-function field(value: Json, schema: Schema, path: string, reader: Reader): Json | undefined {
-  if (value === null) return absent(schema, path, reader);
-  const decoded = read(value, schema, path, reader);
-  return isZero(decoded, schema) ? absent(schema, path, reader) : decoded;
-}
-
-function absent(schema: Schema, path: string, reader: Reader): Json | undefined {
-  if (schema.always || schema.required) return zeroOf(schema, path, reader);
+/** What Go prints for a field that is not there; undefined where it prints nothing. */
+function absent(schema: Schema, place: Place, reader: Reader): Json | undefined {
+  if (schema.always || schema.required) return zeroOf(schema, place, reader);
   return undefined;
 }
 
-function zeroOf(schema: Schema, path: string, reader: Reader): Json | undefined {
+function zeroOf(schema: Schema, place: Place, reader: Reader): Json | undefined {
   switch (schema.type) {
     case 'struct':
-      return schema.pointer ? undefined : struct({}, schema, path, reader);
+      return schema.pointer ? undefined : struct({}, schema, place, reader);
     case 'string':
       return '';
     case 'integer':
@@ -126,78 +181,96 @@ function isZero(value: Json, schema: Schema): boolean {
   return schema.type === 'map' && isObject(value) && Object.keys(value).length === 0;
 }
 
-function read(value: Json, schema: Schema, path: string, reader: Reader): Json {
+function read(value: Json, schema: Schema, place: Place, reader: Reader): Json {
   switch (schema.type) {
     case 'struct':
-      return struct(object(value, path, reader), schema, path, reader);
+      return struct(object(value, schema, place, reader), schema, place, reader);
     case 'map':
-      return entries(value, schema, path, reader);
+      return entries(value, schema, place, reader);
     case 'list':
-      return items(value, schema, path, reader);
+      return items(value, schema, place, reader);
     case 'any':
       return value;
     default:
-      return scalar(value, schema, path, reader);
+      return scalar(value, schema, place, reader);
   }
 }
 
-function entries(value: Json, schema: Schema, path: string, reader: Reader): JsonObject {
-  if (!isObject(value)) return reader.mismatch(path, jsonType(value), 'map[string]string');
+function entries(value: Json, schema: Schema, place: Place, reader: Reader): JsonObject {
+  if (!isObject(value)) return mismatch(reader, place, jsonType(value), schema);
   const result: JsonObject = {};
   for (const [key, member] of Object.entries(value)) {
-    put(result, key, element(member, schema, `${path}.${key}`, reader));
+    put(result, key, element(member, schema, { ...place, path: `${place.path}.${key}` }, reader));
   }
   return result;
 }
 
-function items(value: Json, schema: Schema, path: string, reader: Reader): Json[] {
-  if (!Array.isArray(value)) return reader.mismatch(path, jsonType(value), 'list');
-  return value.map((item, index) => element(item, schema, `${path}[${index}]`, reader));
+function items(value: Json, schema: Schema, place: Place, reader: Reader): Json[] {
+  if (!Array.isArray(value)) return mismatch(reader, place, jsonType(value), schema);
+  return value.map((item, index) => element(item, schema, { ...place, path: `${place.path}[${index}]` }, reader));
 }
 
 /** Inside lists and maps Go keeps zero values, and null becomes one. */
-function element(value: Json, schema: Schema, path: string, reader: Reader): Json {
+function element(value: Json, schema: Schema, place: Place, reader: Reader): Json {
   const itemSchema = schema.items ?? { type: 'any' as const };
-  return value === null ? (zeroOf(itemSchema, path, reader) ?? null) : read(value, itemSchema, path, reader);
+  return value === null ? (zeroOf(itemSchema, place, reader) ?? null) : read(value, itemSchema, place, reader);
 }
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const quantityProblem = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-function scalar(value: Json, schema: Schema, path: string, reader: Reader): Json {
+function scalar(value: Json, schema: Schema, place: Place, reader: Reader): Json {
+  const wrong = () => mismatch(reader, place, jsonType(value), schema);
   switch (schema.type) {
     case 'string':
-      return typeof value === 'string' ? value : reader.mismatch(path, jsonType(value), 'string');
+      return typeof value === 'string' ? value : wrong();
     case 'boolean':
-      return typeof value === 'boolean' ? value : reader.mismatch(path, jsonType(value), 'bool');
+      return typeof value === 'boolean' ? value : wrong();
     case 'integer':
-      return integer(value, schema, path, reader);
+      return integer(value, schema, place, reader);
     case 'number':
-      return typeof value === 'number' ? value : reader.mismatch(path, jsonType(value), 'float64');
+      return typeof value === 'number' ? value : wrong();
     case 'int-or-string':
-      return typeof value === 'string' ? value : integer(value, { type: 'integer', format: 'int32' }, path, reader);
-    case 'quantity':
-      return canonicalQuantity(value) ?? reader.mismatch(path, jsonType(value), 'resource.Quantity');
+      return typeof value === 'string' ? value : integer(value, schema, place, reader);
+    case 'quantity': {
+      const quantity = canonicalQuantity(value);
+      if (quantity === undefined) throw reader.refuse(quantityProblem);
+      return quantity;
+    }
     case 'bytes':
-      if (typeof value === 'string' && base64.test(value.replace(/[\r\n]/g, ''))) return value.replace(/[\r\n]/g, '');
-      return reader.mismatch(path, typeof value === 'string' ? 'illegal base64 data' : jsonType(value), '[]uint8');
+      return typeof value === 'string' ? base64(value, reader) : wrong();
     default:
-      return timestamp(value, schema, path, reader);
+      return timestamp(value, schema, reader);
   }
 }
 
-function integer(value: Json, schema: Schema, path: string, reader: Reader): number {
-  const wanted = schema.format === 'int64' ? 'int64' : 'int32';
-  if (typeof value !== 'number' || !Number.isInteger(value)) return reader.mismatch(path, jsonType(value), wanted);
-  if (wanted === 'int32' && Math.abs(value) > 2 ** 31) return reader.mismatch(path, `number ${value}`, wanted);
-  return value;
+const base64Form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function base64(value: string, { refuse }: Reader): string {
+  const plain = value.replace(/[\r\n]/g, '');
+  if (base64Form.test(plain)) return plain;
+  const place = /[^A-Za-z0-9+/=]/.exec(plain)?.index ?? plain.length;
+  throw refuse(`illegal base64 data at input byte ${place}`);
 }
 
-function timestamp(value: Json, schema: Schema, path: string, reader: Reader): string {
-  const millis = typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(millis)) return reader.mismatch(path, jsonType(value), 'Time');
+function integer(value: Json, schema: Schema, place: Place, reader: Reader): number {
+  if (typeof value !== 'number') return mismatch(reader, place, jsonType(value), schema);
+  const fits = Number.isInteger(value) && (schema.format === 'int64' || Math.abs(value) <= 2 ** 31);
+  return fits ? value : mismatch(reader, place, `number ${value}`, schema);
+}
+
+const timeForm = '2006-01-02T15:04:05Z07:00';
+
+function timestamp(value: Json, schema: Schema, { refuse }: Reader): string {
+  const sent = text(value);
+  const millis = /^\d{4}-\d\d-\d\dT/.test(sent) ? Date.parse(sent) : Number.NaN;
+  if (Number.isNaN(millis)) {
+    throw refuse(
+      `parsing time ${JSON.stringify(value)} as "${timeForm}": cannot parse ${JSON.stringify(value)} as "2006"`,
+    );
+  }
   const iso = new Date(millis).toISOString();
   if (schema.type === 'time') return iso.replace(/\.\d+Z$/, 'Z');
-  const micros = /\.(\d{1,6})/.exec(value as string)?.[1]?.padEnd(6, '0') ?? '000000';
+  const micros = /\.(\d{1,6})/.exec(sent)?.[1]?.padEnd(6, '0') ?? '000000';
   return iso.replace(/\.\d+Z$/, `.${micros}Z`);
 }
 

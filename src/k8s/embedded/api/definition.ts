@@ -51,6 +51,10 @@ export interface Definition {
   readonly logs?: boolean;
   /** A delete answers with the object instead of a Status. */
   readonly deleteReturnsObject?: boolean;
+  /** Objects can be deleted one by one only. */
+  readonly singleDelete?: boolean;
+  /** What of the metadata a write to `status` leaves as it is, besides what no write can change. */
+  readonly statusKeeps?: readonly ('labels' | 'ownerReferences')[];
   /** The parts whose change counts as a new generation; absent: the kind has no generation. */
   readonly generationOf?: (object: Draft) => unknown;
   readonly columns: readonly Column[];
@@ -58,8 +62,8 @@ export interface Definition {
   readonly selectableFields?: Readonly<Record<string, (object: Draft) => string>>;
   /** Objects go by themselves after this time. */
   readonly ttlMs?: number;
-  /** How metadata.name must look. */
-  readonly nameRule?: 'subdomain' | 'label' | 'service';
+  /** How metadata.name must look; absent: as a subdomain. */
+  readonly nameRule?: 'label';
   /** Fills in what the client may leave out; runs on every read of input, so it must not depend on anything else. */
   readonly applyDefaults?: (object: Draft, old: Draft | undefined) => void;
   readonly prepareCreate?: (object: Draft, around: Surroundings) => void;

@@ -1,7 +1,7 @@
 import type { Core } from './core.ts';
 import { timestamp } from './core.ts';
 import type { Definition, Draft } from './definition.ts';
-import { conflict, notFound } from './status.ts';
+import { notFound, unmetPrecondition } from './status.ts';
 import { finishChange, hasSpecFinalizers } from './write.ts';
 
 export interface DeleteRequest {
@@ -33,12 +33,12 @@ export function deleteObject(core: Core, request: DeleteRequest): { object: Draf
 function checkPreconditions(definition: Definition, live: Draft, wanted: DeleteRequest['preconditions']): void {
   const { uid, resourceVersion, name } = live.metadata;
   if (wanted?.uid !== undefined && wanted.uid !== uid) {
-    const why = `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`;
-    throw conflict(definition, name, why);
+    const why = `the UID in the precondition (${wanted.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
+    throw unmetPrecondition(definition, name, why);
   }
   if (wanted?.resourceVersion !== undefined && wanted.resourceVersion !== resourceVersion) {
-    const why = `Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`;
-    throw conflict(definition, name, why);
+    const why = `the ResourceVersion in the precondition (${wanted.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`;
+    throw unmetPrecondition(definition, name, why);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Core } from './core.ts';
 import type { Definition, Draft } from './definition.ts';
-import { badRequest, expired, invalid, notFound, tooLargeVersion } from './status.ts';
+import { badRequest, expired, type FieldError, invalid, notFound, tooLargeVersion } from './status.ts';
 import { matcher, type Selection } from './select.ts';
+import { forbiddenField, unsupportedValue } from './validation/field-errors.ts';
 
 export interface ListRequest extends Selection {
   definition: Definition;
@@ -9,6 +10,8 @@ export interface ListRequest extends Selection {
   continue?: string | undefined;
   resourceVersion?: string | undefined;
   resourceVersionMatch?: string | undefined;
+  /** Asked for, though only a watch can have them. */
+  sendInitialEvents?: boolean | undefined;
 }
 
 export interface ListResult {
@@ -24,11 +27,12 @@ export function getObject(core: Core, definition: Definition, namespace: string 
 
 export function listObjects(core: Core, request: ListRequest): ListResult {
   const { definition, limit = 0 } = request;
+  checkOptions(request);
   const token = request.continue ? readToken(request) : undefined;
   const version = token?.rv ?? exactVersion(core, request);
-  const matches = matcher(definition, request);
+  const fits = matcher(definition, request);
   const all = objectsAt(core, request, version);
-  const wanted = all.filter((object) => (!token || positionOf(object) > token.start) && (!matches || matches(object)));
+  const wanted = all.filter((object) => (!token || positionOf(object) > token.start) && (!fits || fits(object)));
   const items = limit > 0 ? wanted.slice(0, limit) : wanted;
   const shownVersion = version ?? core.store.version;
   const metadata: ListResult['metadata'] = { resourceVersion: String(shownVersion) };
@@ -72,51 +76,55 @@ function readToken(request: ListRequest): Token {
   if (request.resourceVersion && request.resourceVersion !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue');
   }
+  const text = Buffer.from(request.continue ?? '', 'base64url').toString();
   try {
-    const token = JSON.parse(Buffer.from(request.continue ?? '', 'base64url').toString()) as Partial<Token>;
+    const token = JSON.parse(text) as Partial<Token>;
     if (token.v === 'meta.k8s.io/v1' && Number.isSafeInteger(token.rv) && typeof token.start === 'string')
       return token as Token;
-  } catch {
-    // Told below, as every other token that is not ours.
+  } catch (error) {
+    throw badRequest(`invalid continue token: continue key is not valid: ${(error as Error).message}`);
   }
-  throw badRequest('invalid continue token');
+  throw badRequest(
+    'invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',
+  );
 }
 
 /** The version a list is to show exactly; undefined: the present one, which satisfies every other wish. */
 function exactVersion(core: Core, request: ListRequest): number | undefined {
   const { resourceVersion, resourceVersionMatch } = request;
-  const asked = parseVersion(resourceVersion);
-  if (resourceVersionMatch && resourceVersion === undefined) {
-    throw listOptionsError(
-      'resourceVersionMatch',
-      'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-    );
-  }
+  const asked = parseVersion(resourceVersion, (why) => badRequest(`invalid resource version: ${why}`));
   if (asked > core.store.version) throw tooLargeVersion(asked, core.store.version);
-  if (resourceVersionMatch !== 'Exact') return undefined;
-  if (asked === 0) {
-    throw listOptionsError(
-      'resourceVersionMatch',
-      'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-    );
-  }
-  return asked;
+  return resourceVersionMatch === 'Exact' ? asked : undefined;
 }
 
-export function listOptionsError(field: string, message: string) {
-  return invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
-    { reason: message.startsWith('Forbidden') ? 'FieldValueForbidden' : 'FieldValueInvalid', field, message },
-  ]);
+const matches = ['Exact', 'NotOlderThan', ''];
+
+function checkOptions({ resourceVersion, resourceVersionMatch: match, sendInitialEvents, ...rest }: ListRequest): void {
+  const field = 'resourceVersionMatch';
+  const errors: FieldError[] = [];
+  if (match) {
+    if (!resourceVersion)
+      errors.push(forbiddenField(field, `${field} is forbidden unless resourceVersion is provided`));
+    if (rest.continue) errors.push(forbiddenField(field, `${field} is forbidden when continue is provided`));
+    if (!matches.includes(match)) errors.push(unsupportedValue(field, match, matches));
+    if (match === 'Exact' && resourceVersion === '0') {
+      errors.push(forbiddenField(field, `${field} "exact" is forbidden for resourceVersion "0"`));
+    }
+  }
+  if (sendInitialEvents) {
+    errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
+  }
+  if (errors.length > 0) throw listOptionsError(errors);
+}
+
+export function listOptionsError(errors: readonly FieldError[]) {
+  return invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
 }
 
 /** A resourceVersion as clients send it; nothing means 0. */
-export function parseVersion(text: string | undefined): number {
+export function parseVersion(text: string | undefined, refuse: (why: string) => Error): number {
   if (text === undefined || text === '') return 0;
-  if (!/^\d{1,15}$/.test(text)) {
-    throw listOptionsError(
-      'resourceVersion',
-      `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
-  }
-  return Number(text);
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const shown = JSON.stringify(text);
+  throw refuse(`resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`);
 }

@@ -1,21 +1,24 @@
 import type { Core } from './core.ts';
+import { unrecognized } from './decode.ts';
 import type { Definition, Draft, ScalePaths } from './definition.ts';
 import { isObject } from './json.ts';
 import { patched } from './patch/index.ts';
 import { getObject } from './read.ts';
 import { badRequest, conflict, invalid, noSuchResource, staleWrite } from './status.ts';
 import { nonNegative } from './validation/pod.ts';
-import { changeObject, type WriteRequest } from './write.ts';
+import { changeObject, misnamed, type WriteRequest } from './write.ts';
 
 /** autoscaling/v1 Scale: the replicas of a workload without its other fields. */
 function scaleOf(object: Draft, paths: ScalePaths): Draft {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const selector = paths.selector(object);
+  const replicas = paths.specReplicas(object);
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as Draft['metadata'],
-    spec: { replicas: paths.specReplicas(object) },
+    // Zero is what Go leaves out.
+    spec: replicas === 0 ? {} : { replicas },
     status: { replicas: paths.statusReplicas(object), ...(selector && { selector }) },
   };
 }
@@ -55,21 +58,22 @@ function changeScale(core: Core, request: WriteRequest, change: (scale: Draft) =
 }
 
 function readReplicas(definition: Definition, live: Draft, sent: unknown): number {
-  if (!isObject(sent) || sent.kind !== 'Scale')
-    throw badRequest('the object provided is unrecognized: expected a Scale');
-  const { resourceVersion, name } = isObject(sent.metadata) ? sent.metadata : {};
-  if (name !== undefined && name !== live.metadata.name) {
-    throw badRequest(
-      `the name of the object (${String(name)}) does not match the name on the URL (${live.metadata.name})`,
-    );
+  if (!isObject(sent)) throw badRequest(unrecognized({ kind: 'Scale' }, 'Scale must be an object'));
+  const { kind = 'Scale', apiVersion = 'autoscaling/v1' } = sent as { kind?: string; apiVersion?: string };
+  if (kind !== 'Scale') {
+    const version = apiVersion.split('/').at(-1);
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a Scale: no kind "${kind}" is registered`);
   }
+  const { resourceVersion, name } = (isObject(sent.metadata) ? sent.metadata : {}) as Partial<Draft['metadata']>;
+  if (name !== undefined && name !== live.metadata.name) throw misnamed(name, live.metadata.name);
   if (resourceVersion && resourceVersion !== live.metadata.resourceVersion) {
     throw conflict(definition, live.metadata.name, staleWrite);
   }
   const replicas = isObject(sent.spec) ? (sent.spec.replicas ?? 0) : 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas)) {
+    const found = typeof replicas === 'number' ? `number ${replicas}` : typeof replicas;
     throw badRequest(
-      'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32',
+      `Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal ${found} into Go struct field ScaleSpec.spec.replicas of type int32`,
     );
   }
   const errors = nonNegative(replicas, 'spec.replicas');

@@ -56,11 +56,14 @@ export interface Limits {
   readonly maxItems?: number;
 }
 
-/** A rule over a value, as CEL states it in a CRD: where it fails, the message goes out. */
+/**
+ * A rule over a value, as CEL states it in a CRD: where it fails, the message goes out. A text is why CEL comes to no
+ * answer, which fails too.
+ */
 export interface Rule {
   readonly message: string;
   // oxlint-disable-next-line typescript/no-explicit-any -- a rule knows the shape of what it is attached to
-  readonly holds: (self: any) => boolean;
+  readonly holds: (self: any) => boolean | string;
 }
 
 export const string: Schema = { type: 'string' };

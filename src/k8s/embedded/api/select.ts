@@ -55,6 +55,12 @@ function fieldReader(definition: Definition, field: string): (object: Draft) => 
   if (field === 'metadata.namespace' && definition.namespaced) return (object) => object.metadata.namespace ?? '';
   const found = definition.selectableFields;
   const read = found && Object.hasOwn(found, field) ? found[field] : undefined;
-  if (!read) throw badRequest(`field label not supported: ${field}`);
+  if (!read) throw badRequest(unselectable(definition, field));
   return read;
+}
+
+/** Kinds that are selected by nothing but their name are worded differently. */
+function unselectable({ custom, selectableFields }: Definition, field: string): string {
+  if (custom || selectableFields) return `field label not supported: ${field}`;
+  return `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }

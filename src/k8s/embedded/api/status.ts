@@ -1,11 +1,14 @@
 import { ApiError, type Status, type StatusDetails } from '../../api-error.ts';
 import type { Definition } from './definition.ts';
 
+/** Of errors that name no object: the API server prints them with empty details. */
+const noDetails: StatusDetails = {};
+
 type Named = Pick<Definition, 'group' | 'plural' | 'kind'>;
 
 /** The body of an error response; `metadata` is there because the API server prints it. */
 export function statusOf(error: ApiError): Status & { metadata: object } {
-  const hasDetails = Object.keys(error.details).length > 0;
+  const hasDetails = error.details === noDetails || Object.keys(error.details).length > 0;
   return {
     kind: 'Status',
     apiVersion: 'v1',
@@ -40,11 +43,12 @@ export function notFound(definition: Named, name: string): ApiError {
 
 /** The path itself is unknown. */
 export function noSuchResource(): ApiError {
-  return failure(404, 'NotFound', 'the server could not find the requested resource');
+  return failure(404, 'NotFound', 'the server could not find the requested resource', noDetails);
 }
 
 export function methodNotAllowed(): ApiError {
-  return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+  const message = 'the server does not allow this method on the requested resource';
+  return failure(405, 'MethodNotAllowed', message, noDetails);
 }
 
 export function alreadyExists(definition: Named, name: string): ApiError {
@@ -55,6 +59,12 @@ export function alreadyExists(definition: Named, name: string): ApiError {
 export function conflict(definition: Named, name: string, why: string): ApiError {
   const message = `Operation cannot be fulfilled on ${qualified(definition)} "${name}": ${why}`;
   return failure(409, 'Conflict', message, about(definition, name));
+}
+
+/** The object that a delete was meant for is not the one that is there; the kind stands where others have its plural. */
+export function unmetPrecondition({ group, kind }: Named, name: string, why: string): ApiError {
+  const message = `Operation cannot be fulfilled on ${group ? `${kind}.${group}` : kind} "${name}": ${why}`;
+  return failure(409, 'Conflict', message, about({ group, kind, plural: kind }, name));
 }
 
 export const staleWrite = 'the object has been modified; please apply your changes to the latest version and try again';
@@ -73,12 +83,28 @@ export function expired(message: string): ApiError {
   return failure(410, 'Expired', message);
 }
 
-export function unsupportedMediaType(message: string): ApiError {
+/** A media type that the path never takes. */
+export function unsupportedMediaType(): ApiError {
+  return failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', noDetails);
+}
+
+/** A media type that other paths take. */
+export function unknownFormat(accepted: readonly string[]): ApiError {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`;
   return failure(415, 'UnsupportedMediaType', message);
 }
 
+export function notAcceptable(available: readonly string[]): ApiError {
+  const message = `406: Not Acceptable\n\nAvailable representations: ${available.join(', ')}`;
+  return failure(406, 'NotAcceptable', message, noDetails);
+}
+
 export function tooLarge(limit: number): ApiError {
-  return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
+  return requestTooLarge(`limit is ${limit}`);
+}
+
+export function requestTooLarge(why: string): ApiError {
+  return failure(413, 'RequestEntityTooLarge', `Request entity too large: ${why}`);
 }
 
 export function internalError(message: string): ApiError {
@@ -125,12 +151,12 @@ export function invalid(
   return failure(422, 'Invalid', `${subject} "${name}" is invalid: ${text}`, {
     ...(name && { name }),
     ...(definition.group && { group: definition.group }),
-    kind: definition.kind,
+    ...(definition.kind && { kind: definition.kind }),
     causes: errors.map(({ reason, message, field }) => ({ reason, message, field })),
   });
 }
 
-/** A JSON patch that does not fit the object. */
-export function unfitPatch(why: string): ApiError {
-  return failure(422, 'Invalid', `the server rejected our request due to an error in our request: ${why}`);
+/** A JSON patch that does not fit the object; the API server does not say why. */
+export function unfitPatch(): ApiError {
+  return failure(422, 'Invalid', 'the server rejected our request due to an error in our request', noDetails);
 }

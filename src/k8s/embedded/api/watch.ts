@@ -1,7 +1,8 @@
 import type { Core } from './core.ts';
 import type { Definition, Draft } from './definition.ts';
 import { groupVersionOf } from './definition.ts';
-import { expired } from './status.ts';
+import { expired, type FieldError, unclassified } from './status.ts';
+import { forbiddenField, unsupportedValue } from './validation/field-errors.ts';
 import { matcher, type Matches, type Selection } from './select.ts';
 import { listOptionsError, parseVersion } from './read.ts';
 import type { Change } from './store.ts';
@@ -37,7 +38,7 @@ export function watchObjects(core: Core, request: WatchRequest, sink: WatchSink)
   checkOptions(request);
   const matches = matcher(definition, request);
   const collection = core.collection(definition);
-  const from = parseVersion(request.resourceVersion);
+  const from = parseVersion(request.resourceVersion, unclassified);
   const initial = request.sendInitialEvents ?? from === 0;
   // A version of the future was never given out by this data folder: whoever holds it must begin anew.
   if (from > core.store.version) throw expired(`too old resource version: ${from} (${core.store.version})`);
@@ -58,22 +59,18 @@ export function watchObjects(core: Core, request: WatchRequest, sink: WatchSink)
   return scheduleEnd(core, request, sink, unsubscribe);
 }
 
-function checkOptions(request: WatchRequest): void {
-  if (request.sendInitialEvents === undefined) {
-    if (request.resourceVersionMatch) {
-      throw listOptionsError(
-        'resourceVersionMatch',
-        'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      );
-    }
-    return;
+function checkOptions({ sendInitialEvents, resourceVersionMatch: match }: WatchRequest): void {
+  const field = 'resourceVersionMatch';
+  const wanted = 'NotOlderThan';
+  const errors: FieldError[] = [];
+  if (sendInitialEvents !== undefined && match !== wanted) {
+    errors.push(forbiddenField(field, `sendInitialEvents requires setting ${field} to ${wanted}`));
   }
-  if (request.resourceVersionMatch !== 'NotOlderThan') {
-    throw listOptionsError(
-      'resourceVersionMatch',
-      'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
+  if (match && sendInitialEvents === undefined) {
+    errors.push(forbiddenField(field, `${field} is forbidden for watch unless sendInitialEvents is provided`));
   }
+  if (match && match !== wanted) errors.push(unsupportedValue(field, match, [wanted]));
+  if (errors.length > 0) throw listOptionsError(errors);
 }
 
 /** What a change means to a watcher that sees only matching objects. */

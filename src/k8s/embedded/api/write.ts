@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { applyObject, trackUpdate } from './apply/managed-fields.ts';
+import { trackUpdate } from './apply/managed-fields.ts';
 import type { Core } from './core.ts';
 import { requireNamespace, timestamp } from './core.ts';
-import { decode } from './decode.ts';
+import { decode, type Refuse, refuseBody } from './decode.ts';
 import type { Definition, Draft } from './definition.ts';
-import { groupVersionOf } from './definition.ts';
-import { clone, equal, isObject, type JsonObject } from './json.ts';
+import { equal, isObject, type JsonObject } from './json.ts';
 import { alreadyExists, badRequest, conflict, invalid, notFound, staleWrite, unclassified } from './status.ts';
+import { invalidValue } from './validation/field-errors.ts';
 import { validateCreate, validateUpdate } from './validation/object.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -20,27 +20,32 @@ export interface WriteRequest {
   manager: string;
   dryRun?: boolean | undefined;
   fieldValidation?: FieldValidation | undefined;
+  /** Paths that the body gives twice. */
+  duplicates?: readonly string[] | undefined;
   /** Takes the texts of `Warning` headers. */
   warn?: ((text: string) => void) | undefined;
 }
 
 /** Reads the sent object and fills in its defaults; what is unknown in it is refused or reported as asked. */
 export function readObject(request: WriteRequest, value: unknown, live: Draft | undefined): Draft {
-  const { object, warnings } = decode(request.definition, value);
-  reportUnknown(request, warnings);
-  request.definition.applyDefaults?.(object, live);
-  return object;
+  return read(request, value, live, refuseBody(request.definition));
 }
 
-function reportUnknown(request: WriteRequest, warnings: readonly string[]): void {
-  if (warnings.length === 0) return;
-  const { definition, fieldValidation = 'Warn' } = request;
-  if (fieldValidation === 'Strict') {
-    const text = `strict decoding error: ${warnings.join(', ')}`;
-    const subject = `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}: `;
-    throw badRequest(definition.custom ? text : subject + text);
-  }
-  if (fieldValidation === 'Warn') for (const warning of warnings) request.warn?.(warning);
+/** Reads what a patch made of an object. */
+export function readPatched(request: WriteRequest, value: unknown, live: Draft): Draft {
+  return read(request, value, live, (detail) =>
+    invalid({ group: '', kind: '' }, '', [invalidValue('patch', JSON.stringify(value), detail)]),
+  );
+}
+
+function read(request: WriteRequest, value: unknown, live: Draft | undefined, refuse: Refuse): Draft {
+  const { definition, fieldValidation = 'Warn', duplicates = [] } = request;
+  const { object, warnings } = decode(definition, value, refuse);
+  const stray = [...warnings, ...duplicates.map((path) => `duplicate field "${path}"`)];
+  if (stray.length > 0 && fieldValidation === 'Strict') throw refuse(`strict decoding error: ${stray.join(', ')}`);
+  if (fieldValidation === 'Warn') for (const warning of stray) request.warn?.(warning);
+  definition.applyDefaults?.(object, live);
+  return object;
 }
 
 /** POST. */
@@ -56,7 +61,7 @@ export function createObject(core: Core, request: WriteRequest, value: unknown):
   return storeNew(core, request, object);
 }
 
-function placeInNamespace(request: WriteRequest, object: Draft): void {
+export function placeInNamespace(request: WriteRequest, object: Draft): void {
   const { definition, namespace } = request;
   if (!definition.namespaced) {
     delete object.metadata.namespace;
@@ -64,7 +69,7 @@ function placeInNamespace(request: WriteRequest, object: Draft): void {
   }
   const own = object.metadata.namespace;
   if (own && own !== namespace) {
-    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+    throw misplaced();
   }
   if (namespace !== undefined) object.metadata.namespace = namespace;
 }
@@ -81,7 +86,7 @@ function nameIt(core: Core, request: WriteRequest, object: Draft): void {
   } while (present.get(object.metadata.namespace, object.metadata.name));
 }
 
-function storeNew(core: Core, request: WriteRequest, sent: Draft): Draft {
+export function storeNew(core: Core, request: WriteRequest, sent: Draft): Draft {
   const { definition } = request;
   const object: Draft = { ...sent, metadata: { ...sent.metadata } };
   if (object.metadata.resourceVersion) {
@@ -129,7 +134,7 @@ export function changeObject(core: Core, request: WriteRequest, change: Change):
   const live = core.collection(definition).get(namespace, name);
   if (!live) throw notFound(definition, name);
   const next = change(live);
-  checkIdentity(definition, live, next, namespace);
+  checkIdentity(definition, live, next);
   trackUpdate(definition, live, next, {
     manager: request.manager,
     subresource: request.subresource ?? '',
@@ -140,125 +145,55 @@ export function changeObject(core: Core, request: WriteRequest, change: Change):
 
 /** A JSON or YAML body as the next state. */
 export function replaceObject(core: Core, request: WriteRequest, value: unknown): Draft {
+  const { definition, name = '' } = request;
   return changeObject(core, request, (live) => {
     const next = readObject(request, value, live);
     placeInNamespace(request, next);
-    if (next.metadata.name !== request.name) {
-      throw badRequest(
-        `the name of the object (${next.metadata.name ?? ''}) does not match the name on the URL (${request.name ?? ''})`,
-      );
+    const { uid, resourceVersion } = next.metadata;
+    if (next.metadata.name !== name) throw misnamed(next.metadata.name, name);
+    // A replacement is of one object: of its successor with the same name it knows nothing.
+    if (uid && uid !== live.metadata.uid) {
+      const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`;
+      throw conflict(definition, name, why);
     }
-    if (definitionIsStrict(request.definition) && !next.metadata.resourceVersion) {
-      throw invalid(request.definition, live.metadata.name, [
-        {
-          reason: 'FieldValueInvalid',
-          field: 'metadata.resourceVersion',
-          message: 'Invalid value: 0: must be specified for an update',
-        },
-      ]);
-    }
+    if (definition.custom && !resourceVersion) throw unversioned(definition, name);
     return next;
   });
 }
 
-/** Custom resources can't be replaced without saying which version is meant. */
-function definitionIsStrict(definition: Definition): boolean {
-  return definition.custom === true;
+/** Custom resources can't be replaced without saying which version is meant; the server names their plural here. */
+function unversioned({ group, plural }: Definition, name: string) {
+  const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update');
+  return invalid({ group, kind: plural }, name, [error]);
 }
 
-function checkIdentity(definition: Definition, live: Draft, next: Draft, namespace: string | undefined): void {
-  const { resourceVersion, uid } = next.metadata;
-  const name = live.metadata.name;
-  if (resourceVersion && resourceVersion !== live.metadata.resourceVersion)
-    throw conflict(definition, name, staleWrite);
-  if (uid && uid !== live.metadata.uid) {
-    throw conflict(
-      definition,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
-    );
-  }
-  if (next.metadata.name !== name || (next.metadata.namespace ?? namespace) !== live.metadata.namespace) {
-    throw invalid(definition, name, [
-      {
-        reason: 'FieldValueInvalid',
-        field: 'metadata.name',
-        message: `Invalid value: ${JSON.stringify(next.metadata.name)}: field is immutable`,
-      },
-    ]);
-  }
+export function checkIdentity(definition: Definition, live: Draft, next: Draft): void {
+  const { resourceVersion, uid, name, namespace } = next.metadata;
+  const present = live.metadata;
+  if (resourceVersion && resourceVersion !== present.resourceVersion)
+    throw conflict(definition, present.name, staleWrite);
+  if (name !== present.name) throw misnamed(name, present.name);
+  if (namespace && namespace !== present.namespace) throw misplaced();
+  if (!uid || uid === present.uid) return;
+  throw invalid(definition, name, [invalidValue('metadata.uid', uid, 'field is immutable')]);
 }
 
-/** PATCH with an apply configuration: creates the object when there is none. */
-export function applyChange(
-  core: Core,
-  request: WriteRequest & { force: boolean },
-  value: unknown,
-): { object: Draft; created: boolean } {
-  const { definition, namespace, name = '' } = request;
-  const config = readConfiguration(request, value);
-  const live = request.subresource
-    ? requireLive(core, definition, namespace, name)
-    : core.collection(definition).get(namespace, name);
-  if (live) checkIdentity(definition, live, { ...config, metadata: { ...config.metadata, name } }, namespace);
-  const applied = applyObject(definition, live, config, {
-    manager: request.manager,
-    subresource: request.subresource ?? '',
-    now: core.clock.now(),
-    force: request.force,
-  });
-  const { object } = decode(definition, { ...applied, metadata: { ...applied.metadata } });
-  definition.applyDefaults?.(object, live);
-  if (live) return { object: storeChange(core, request, live, object), created: false };
-  placeInNamespace(request, object);
-  object.metadata.name = name;
-  delete object.metadata.uid;
-  return { object: storeNew(core, request, object), created: true };
+/** An object that was sent to the path of another. */
+export function misnamed(sent: string | undefined, name: string) {
+  return badRequest(`the name of the object (${sent ?? ''}) does not match the name on the URL (${name})`);
 }
 
-function requireLive(core: Core, definition: Definition, namespace: string | undefined, name: string): Draft {
-  const live = core.collection(definition).get(namespace, name);
-  if (!live) throw notFound(definition, name);
-  return live;
+export function misplaced() {
+  return badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
-/** An applied configuration is kept as it was sent: only what is in it counts. */
-function readConfiguration(request: WriteRequest, value: unknown): Draft {
-  const { definition, namespace, name } = request;
-  if (!isObject(value)) throw badRequest('error decoding YAML: an apply configuration must be an object');
-  const config = clone(value) as unknown as Draft;
-  const expected = groupVersionOf(definition);
-  if (config.apiVersion !== expected) {
-    throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion ?? ''}, expected: ${expected}`,
-    );
-  }
-  if (config.kind !== definition.kind) {
-    throw badRequest(
-      `the kind in the data (${config.kind ?? ''}) does not match the expected kind (${definition.kind})`,
-    );
-  }
-  config.metadata = isObject(config.metadata) ? config.metadata : ({} as Draft['metadata']);
-  const own = config.metadata;
-  if (own.name !== undefined && own.name !== name) {
-    throw badRequest(`the name of the object (${own.name}) does not match the name on the URL (${name ?? ''})`);
-  }
-  if (definition.namespaced && own.namespace !== undefined && own.namespace !== namespace) {
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-  }
-  if (request.fieldValidation !== 'Ignore')
-    reportUnknown(
-      { ...request, fieldValidation: request.fieldValidation ?? 'Warn' },
-      decode(definition, value).warnings,
-    );
-  return config;
-}
-
-function storeChange(core: Core, request: WriteRequest, live: Draft, sent: Draft): Draft {
+export function storeChange(core: Core, request: WriteRequest, live: Draft, sent: Draft): Draft {
   const { definition } = request;
-  const next = request.subresource === 'status' ? withStatus(live, sent) : withSpec(definition, live, sent);
-  if (request.subresource !== 'status') definition.prepareUpdate?.(next, live, core.around);
-  keepSystemFields(definition, next, live);
+  const toStatus = request.subresource === 'status';
+  const next = toStatus ? withStatus(definition, live, sent) : withSpec(definition, live, sent);
+  if (!toStatus) definition.prepareUpdate?.(next, live, core.around);
+  keepSystemFields(next, live);
+  if (!toStatus) countGeneration(definition, next, live);
   const errors = validateUpdate(definition, next, live, request.subresource);
   if (errors.length > 0) throw invalid(definition, live.metadata.name, errors);
   if (sameButTimes(next, live)) return live;
@@ -283,43 +218,45 @@ export function hasSpecFinalizers(object: Draft): boolean {
   return object.kind === 'Namespace' && isObject(spec) && Array.isArray(spec.finalizers) && spec.finalizers.length > 0;
 }
 
-function withStatus(live: Draft, sent: Draft): Draft {
-  const next: Draft = { ...live, metadata: { ...live.metadata } };
-  if (sent.metadata.managedFields) next.metadata.managedFields = sent.metadata.managedFields;
-  else delete next.metadata.managedFields;
-  if (sent.status === undefined) delete next.status;
-  else next.status = sent.status;
+/** Custom resources keep all of their metadata, others what their kind says. */
+function withStatus(definition: Definition, live: Draft, sent: Draft): Draft {
+  const { custom, statusKeeps = [] } = definition;
+  const next: Draft = { ...live, metadata: { ...(custom ? live : sent).metadata } };
+  for (const field of statusKeeps) keepField(next.metadata, live.metadata, field);
+  keepField(next.metadata, sent.metadata, 'managedFields');
+  keepField(next, sent, 'status');
   return next;
+}
+
+function keepField<T extends object>(target: T, source: T, field: keyof T): void {
+  if (source[field] === undefined) delete target[field];
+  else target[field] = source[field];
 }
 
 function withSpec(definition: Definition, live: Draft, sent: Draft): Draft {
   const next: Draft = { ...sent, metadata: { ...sent.metadata } };
-  if (!definition.statusSubresource) return next;
-  if (live.status === undefined) delete next.status;
-  else next.status = live.status;
+  if (definition.statusSubresource) keepField(next, live, 'status');
   return next;
 }
 
+const systemFields = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'resourceVersion',
+  'namespace',
+] as const;
+
 /** Identity and life cycle are the server's. */
-function keepSystemFields(definition: Definition, next: Draft, live: Draft): void {
-  const metadata = next.metadata as unknown as JsonObject;
-  const old = live.metadata as unknown as JsonObject;
-  for (const field of [
-    'uid',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generation',
-    'resourceVersion',
-    'namespace',
-  ]) {
-    if (old[field] === undefined) delete metadata[field];
-    else metadata[field] = old[field];
-  }
-  if (!definition.generationOf) return;
-  if (!equal(definition.generationOf(next), definition.generationOf(live))) {
-    next.metadata.generation = (live.metadata.generation ?? 0) + 1;
-  }
+function keepSystemFields(next: Draft, live: Draft): void {
+  for (const field of systemFields) keepField(next.metadata, live.metadata, field);
+}
+
+function countGeneration({ generationOf }: Definition, next: Draft, live: Draft): void {
+  if (!generationOf || equal(generationOf(next), generationOf(live))) return;
+  next.metadata.generation = (live.metadata.generation ?? 0) + 1;
 }
 
 /** A write that changes nothing but the times in managedFields is none. */

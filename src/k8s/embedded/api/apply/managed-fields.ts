@@ -286,11 +286,18 @@ function applyUnlessConflicting(
 /** All there was before the first apply belongs to a manager of its own. */
 function beginTracking(definition: Definition, live: Draft, book: Book, options: ApplyOptions): void {
   const entry = entryOf(definition, { ...options, manager: 'before-first-apply' }, 'Update');
-  const all = reach(
-    definition,
-    options.subresource,
-  )(toFieldSet(withoutManagedFields(live), rootOf(definition))).difference(neverOwned);
-  if (all.empty) return;
+  const nothing = withoutManagedFields(emptyObject(definition));
+  const relevant = reach(definition, options.subresource);
+  const managers = updateManagers(
+    nothing,
+    withoutManagedFields(live),
+    rootOf(definition),
+    new Map(),
+    entry.id,
+    relevant,
+  );
+  const all = managers.get(entry.id)?.difference(neverOwned);
+  if (!all || all.empty) return;
   book.entries.set(entry.id, entry);
   book.managers.set(entry.id, all);
   book.times.set(entry.id, timeText(options.now));
@@ -316,16 +323,15 @@ function lastApplied(definition: Definition, live: Draft): FieldSet | undefined 
 
 function objectText(definition: Definition, object: Draft): string {
   const { namespace = '', name = '' } = object.metadata ?? {};
-  return `${namespace}/${name}; ${groupVersionOf(definition)}, Kind=${definition.kind}`;
+  const { group, version, kind } = definition;
+  return `${namespace}/${name}; ${group}/${version}, Kind=${kind}`;
 }
 
 function managerText(book: Book, id: string): string {
   const entry = book.entries.get(id);
   const name = JSON.stringify(entry?.manager ?? id);
   const through = entry?.subresource ? `${name} with subresource ${JSON.stringify(entry.subresource)}` : name;
-  if (entry?.operation !== 'Update') return through;
-  const time = book.times.get(id);
-  return `${through} using ${entry.apiVersion}${time ? ` at ${time}` : ''}`;
+  return entry?.operation === 'Update' ? `${through} using ${entry.apiVersion}` : through;
 }
 
 function conflictError(conflicts: readonly { manager: string; path: string }[]): ApiError {

@@ -42,19 +42,30 @@ export function typeProblem(value: Json, schema: Schema, path = ''): string | un
   if (value === null || schema.type === 'any') return undefined;
   if (schema.type === 'struct' || schema.type === 'map') return mapProblem(value, schema, path);
   if (schema.type === 'list') return listProblem(value, schema, path);
-  const wanted = scalarNames[schema.type];
-  return wanted && !wanted.accepts(value) ? `${path}: expected ${wanted.name}, got ${jsonText(value)}` : undefined;
+  return scalarProblem(value, schema, path);
 }
 
-const isText = (value: Json) => typeof value === 'string';
-const isNumber = (value: Json) => typeof value === 'number';
-const scalarNames: Partial<Record<Schema['type'], { name: string; accepts: (value: Json) => boolean }>> = {
-  string: { name: 'string', accepts: isText },
-  bytes: { name: 'string', accepts: isText },
-  boolean: { name: 'boolean', accepts: (value) => typeof value === 'boolean' },
-  integer: { name: 'numeric (int or float)', accepts: isNumber },
-  number: { name: 'numeric (int or float)', accepts: isNumber },
-};
+function scalarProblem(value: Json, { type }: Schema, path: string): string | undefined {
+  if (type === 'string' || type === 'bytes') {
+    return typeof value === 'string' ? undefined : `${path}: expected string, got ${goWrapped(value)}`;
+  }
+  if (type === 'boolean') {
+    return typeof value === 'boolean' ? undefined : `${path}: expected boolean, got &{${jsonText(value)}}`;
+  }
+  if (type !== 'integer' && type !== 'number') return undefined;
+  return typeof value === 'number' ? undefined : `${path}: expected numeric (int or float), got ${goTypeOf(value)}`;
+}
+
+/** As Go's `%#v` prints a value of structured-merge-diff. */
+function goWrapped(value: Json): string {
+  return `&value.valueUnstructured{Value:${jsonText(value)}}`;
+}
+
+function goTypeOf(value: Json): string {
+  if (Array.isArray(value)) return '[]interface {}';
+  if (isObject(value)) return 'map[string]interface {}';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
 
 function jsonText(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);

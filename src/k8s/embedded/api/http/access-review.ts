@@ -1,8 +1,10 @@
-import { decode } from '../decode.ts';
-import type { Definition } from '../definition.ts';
+import { decode, unrecognized } from '../decode.ts';
+import type { Definition, Draft } from '../definition.ts';
+import { isObject } from '../json.ts';
 import * as schemas from '../schemas/authorization.ts';
-import { methodNotAllowed } from '../status.ts';
-import { readValue } from './body.ts';
+import { badRequest, type FieldError, invalid, methodNotAllowed } from '../status.ts';
+import { invalidValue } from '../validation/field-errors.ts';
+import { readJson } from './body.ts';
 import { type Exchange, sendJson } from './server.ts';
 
 /** The kinds of authorization.k8s.io that are served; nothing of them is stored. */
@@ -27,7 +29,32 @@ export async function serveAccessReview(exchange: Exchange): Promise<boolean> {
     description: 'A question about a right.',
     columns: [],
   };
-  const { object } = decode(definition, await readValue(exchange.request));
+  const { value } = await readJson(exchange.request, (why) => badRequest(unrecognized(kind, why)));
+  const { object } = decode(definition, value ?? {});
+  const errors = reviewErrors(object, kind.kind === 'SubjectAccessReview');
+  // The kind is not named: so words it the API server.
+  if (errors.length > 0) throw invalid({ group: definition.group, kind: '' }, '', errors);
   sendJson(exchange.response, 201, { ...object, status: { allowed: true } });
   return true;
+}
+
+function reviewErrors({ spec }: Draft, aboutOthers: boolean): FieldError[] {
+  const { resourceAttributes, nonResourceAttributes, user, groups } = isObject(spec) ? spec : {};
+  const oneOf = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
+  const nobody = !user && (!Array.isArray(groups) || groups.length === 0);
+  return [
+    ...(resourceAttributes && nonResourceAttributes
+      ? [
+          invalidValue(
+            'spec.nonResourceAttributes',
+            nonResourceAttributes,
+            `cannot be specified in combination with resourceAttributes`,
+          ),
+        ]
+      : []),
+    ...(resourceAttributes || nonResourceAttributes ? [] : [invalidValue('spec.resourceAttributes', null, oneOf)]),
+    ...(aboutOthers && nobody
+      ? [invalidValue('spec.user', '', 'at least one of user or group must be specified')]
+      : []),
+  ];
 }

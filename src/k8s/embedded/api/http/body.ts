@@ -1,13 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
 import { badRequest, tooLarge } from '../status.ts';
+import { duplicateFields } from './duplicate-fields.ts';
 
 /** As the API server: 3 MiB. */
 const maxBytes = 3 * 1024 * 1024;
 /** Deeper than any object is; what comes after recurses. */
 const maxDepth = 512;
 
-export async function readBody(request: IncomingMessage): Promise<string> {
+/** A body as plain values. */
+export interface Body {
+  /** Undefined when there was no body. */
+  value: unknown;
+  /** Paths of members that were given twice. */
+  duplicates: readonly string[];
+}
+
+/** Makes the error of a body that can't be read. */
+type Refuse = (why: string) => Error;
+
+async function readText(request: IncomingMessage): Promise<string> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
@@ -25,30 +37,31 @@ export function mediaType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-/** A body as plain values; undefined when there is none. */
-export async function readValue(request: IncomingMessage): Promise<unknown> {
-  const text = await readBody(request);
-  if (text.trim() === '') return undefined;
-  const value = mediaType(request).endsWith('yaml') ? fromYaml(text) : fromJson(text);
-  checkDepth(value, 0);
-  return value;
-}
-
-function fromJson(text: string): unknown {
+export async function readJson(request: IncomingMessage, refuse: Refuse): Promise<Body> {
+  const text = await readText(request);
+  if (text.trim() === '') return { value: undefined, duplicates: [] };
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`invalid JSON document: ${(error as Error).message}`);
+    throw refuse((error as Error).message);
   }
+  checkDepth(value, 0);
+  return { value, duplicates: duplicateFields(text) };
 }
 
-function fromYaml(text: string): unknown {
+export async function readYaml(request: IncomingMessage, refuse: Refuse): Promise<Body> {
+  const text = await readText(request);
+  if (text.trim() === '') return { value: undefined, duplicates: [] };
+  let value: unknown;
   try {
     // The core schema: a bare `y` or `no` is text, as in the JSON that kubectl makes of it.
-    return parseYaml(text, { maxAliasCount: 100, merge: false });
+    value = parseYaml(text, { maxAliasCount: 100, merge: false });
   } catch (error) {
-    throw badRequest(`error decoding YAML: ${(error as Error).message}`);
+    throw refuse((error as Error).message);
   }
+  checkDepth(value, 0);
+  return { value, duplicates: [] };
 }
 
 function checkDepth(value: unknown, depth: number): void {

@@ -33,7 +33,7 @@ function fromDefinition(definition: Definition): ServedResource {
     name: plural,
     singularName: singular,
     namespaced,
-    verbs,
+    verbs: definition.singleDelete ? verbs.filter((verb) => verb !== 'deletecollection') : verbs,
     shortNames,
     categories,
     subresources: [
@@ -101,7 +101,9 @@ function resourceList(core: Core, group: string, version: string) {
       verbs: sub.verbs,
     })),
   ]);
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: groupVersionOf({ group, version }), resources };
+  const groupVersion = groupVersionOf({ group, version });
+  // The list of the core group is older than this field.
+  return { kind: 'APIResourceList', ...(group && { apiVersion: 'v1' }), groupVersion, resources };
 }
 
 /** apidiscovery.k8s.io/v2: everything in one answer. */

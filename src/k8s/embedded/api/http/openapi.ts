@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Core } from '../core.ts';
 import type { Definition } from '../definition.ts';
-import { patchTypes } from '../patch/index.ts';
+import { patchTypesOf } from '../patch/index.ts';
 import type { Schema } from '../schema.ts';
 
 /** OpenAPI v3, as far as kubectl needs it: `explain`, the merge keys of `apply`, and which queries a kind takes. */
@@ -168,7 +168,7 @@ const writeParameters = [
 ];
 
 function pathsOf(definition: Definition): Document {
-  const { group, version, kind, plural, namespaced, custom, schema } = definition;
+  const { group, version, kind, plural, namespaced, schema } = definition;
   const gvk = { group, version, kind };
   const reference = { $ref: `#/components/schemas/${componentName(schema.name ?? kind)}` };
   const answer = { responses: { 200: { description: 'OK', content: { 'application/json': { schema: reference } } } } };
@@ -179,7 +179,7 @@ function pathsOf(definition: Definition): Document {
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': gvk,
   });
-  const accepted = Object.values(patchTypes).filter((type) => !custom || type !== patchTypes.strategic);
+  const accepted = patchTypesOf(definition);
   const patchBody = {
     requestBody: { content: Object.fromEntries(accepted.map((type) => [type, { schema: { type: 'object' } }])) },
   };

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { ApiError } from '../../../api-error.ts';
 import type { Definition, Draft } from '../definition.ts';
 import { groupVersionOf } from '../definition.ts';
 import type { ListResult } from '../read.ts';
+import { badRequest, notAcceptable } from '../status.ts';
 import { jsonOf } from '../store.ts';
 import { tableRow, tableText } from './table.ts';
 
@@ -15,21 +15,25 @@ export interface Representation {
 
 /** Chooses by the Accept header, whose clauses are in order of preference. */
 export function representationOf(headers: IncomingHttpHeaders, includeObject: string | null): Representation {
-  const include = includeObject === 'Object' || includeObject === 'None' ? includeObject : 'Metadata';
   const clauses = (headers.accept ?? '*/*').split(',').map((clause) => clause.split(';').map((part) => part.trim()));
   for (const [type = '', ...parameters] of clauses) {
     if (!['application/json', 'application/*', '*/*'].includes(type)) continue;
     const as = parameters.find((parameter) => parameter.startsWith('as='))?.slice(3);
     const served = parameters.includes('g=meta.k8s.io') && parameters.includes('v=v1');
-    if (as === undefined) return { form: 'object', includeObject: include };
+    if (as === undefined) return { form: 'object', includeObject: 'None' };
     if (!served) continue;
-    if (as === 'Table') return { form: 'table', includeObject: include };
-    if (as.startsWith('PartialObjectMetadata')) return { form: 'metadata', includeObject: include };
+    if (as === 'Table') return { form: 'table', includeObject: includedObject(includeObject) };
+    if (as.startsWith('PartialObjectMetadata')) return { form: 'metadata', includeObject: 'None' };
   }
-  throw new ApiError(
-    406,
-    'NotAcceptable',
-    'only the following media types are accepted: application/json, application/json;stream=watch',
+  throw notAcceptable(['application/json', 'application/json;stream=watch']);
+}
+
+function includedObject(text: string | null): Representation['includeObject'] {
+  if (text === null || text === '') return 'Metadata';
+  if (text === 'Metadata' || text === 'Object' || text === 'None') return text;
+  const shown = JSON.stringify(text);
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${shown}: must be 'Metadata', 'Object', 'None', or empty`,
   );
 }
 

@@ -1,9 +1,10 @@
 import { ApiError } from '../../../api-error.ts';
 import type { Core } from '../core.ts';
 import type { Definition } from '../definition.ts';
-import { badRequest, statusOf } from '../status.ts';
+import { statusOf } from '../status.ts';
 import { type WatchEvent, watchObjects } from '../watch.ts';
 import { eventObjectText, type Representation, representationOf } from './representation.ts';
+import { flag, integer } from './options.ts';
 import type { Target } from './route.ts';
 import type { Exchange } from './server.ts';
 
@@ -14,10 +15,7 @@ const maxBacklog = 16 * 1024 * 1024;
 export function serveWatch(core: Core, exchange: Exchange, target: Target): Promise<void> {
   const { query, request, response, signal } = exchange;
   const form = representationOf(request.headers, query.get('includeObject'));
-  const timeout = query.get('timeoutSeconds');
-  if (timeout && !/^\d{1,9}$/.test(timeout))
-    throw badRequest(`timeoutSeconds: ${JSON.stringify(timeout)} is no integer`);
-  const bool = (key: string) => (query.has(key) ? ['true', '1', ''].includes(query.get(key) ?? '') : undefined);
+  const timeoutSeconds = integer(query, 'timeoutSeconds');
   const write = (line: string | Buffer) => {
     response.write(line);
     if (response.writableLength > maxBacklog) response.destroy();
@@ -53,12 +51,12 @@ export function serveWatch(core: Core, exchange: Exchange, target: Target): Prom
           definition: target.definition,
           namespace: target.namespace,
           labelSelector: query.get('labelSelector') ?? undefined,
-          fieldSelector: selectorOf(query, target),
+          fieldSelector: query.get('fieldSelector') ?? undefined,
           resourceVersion: query.get('resourceVersion') ?? undefined,
           resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined,
-          allowWatchBookmarks: bool('allowWatchBookmarks'),
-          sendInitialEvents: bool('sendInitialEvents'),
-          timeoutSeconds: timeout ? Number(timeout) : undefined,
+          allowWatchBookmarks: flag(query.get('allowWatchBookmarks')),
+          sendInitialEvents: flag(query.get('sendInitialEvents')),
+          timeoutSeconds,
         },
         sink,
       );
@@ -73,10 +71,6 @@ export function serveWatch(core: Core, exchange: Exchange, target: Target): Prom
     if (signal.aborted) finish();
     else signal.addEventListener('abort', finish, { once: true });
   });
-}
-
-function selectorOf(query: URLSearchParams, { name }: Target): string | undefined {
-  return name === undefined ? (query.get('fieldSelector') ?? undefined) : `metadata.name=${name}`;
 }
 
 /** Encoded once for all watchers of a kind that want the same form. */

@@ -13,8 +13,13 @@ const asConfigMap = (object: Draft) => object as unknown as ConfigMap;
 const asEvent = (object: Draft) => object as unknown as KubeEvent;
 const asNamespace = (object: Draft) => object as unknown as Namespace;
 
+function nameLabel({ metadata }: Draft): void {
+  if (metadata.name) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
+}
+
 export const namespace: Definition = {
   deleteReturnsObject: true,
+  singleDelete: true,
   group: '',
   version: 'v1',
   kind: 'Namespace',
@@ -32,10 +37,10 @@ export const namespace: Definition = {
     textColumn('Status', 'Active or Terminating.', (object) => asNamespace(object).status?.phase ?? ''),
     ageColumn,
   ],
-  applyDefaults({ metadata }) {
-    if (metadata.name) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
-  },
+  applyDefaults: nameLabel,
   prepareCreate(object) {
+    // Only now is a generated name known.
+    nameLabel(object);
     object.spec = { finalizers: ['kubernetes'] };
     object.status = { phase: 'Active' };
   },

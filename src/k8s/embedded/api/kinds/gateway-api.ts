@@ -110,7 +110,7 @@ export const gatewayClass = customResource({
   validateUpdate: (next, live) =>
     specOf(next).controllerName === specOf(live).controllerName
       ? []
-      : [invalidValue('spec.controllerName', 'string', 'Value is immutable')],
+      : [invalidValue('spec.controllerName', specOf(next).controllerName, 'Value is immutable')],
 });
 
 export const referenceGrant = customResource({

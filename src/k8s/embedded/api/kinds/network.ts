@@ -113,8 +113,13 @@ function validateServicePort(port: ServicePortSpec, index: number, ports: readon
   errors.push(...validateProtocol(port.protocol, `${at}.protocol`));
   errors.push(...validatePortNumberOrName(port.targetPort, `${at}.targetPort`));
   const same = ports.findIndex((each) => each.port === port.port && each.protocol === port.protocol);
-  if (same < index) errors.push(duplicateValue(at, { port: port.port, protocol: port.protocol ?? '' }));
+  if (same < index) errors.push(duplicateValue(at, portIdentity(port)));
   return errors;
+}
+
+/** The server prints the Go struct that it compares ports by. */
+function portIdentity({ port, protocol = '' }: ServicePortSpec) {
+  return { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
 }
 
 /** An address stays as long as the Service has one. */
@@ -151,7 +156,7 @@ export const service: Definition = {
   shortNames: ['svc'],
   categories: ['all'],
   namespaced: true,
-  nameRule: 'service',
+  nameRule: 'label',
   description: 'Service is a named address in front of a set of Pods.',
   schema: serviceSchema,
   statusSubresource: true,

@@ -139,6 +139,7 @@ export const pod: Definition = {
   description: 'Pod is a collection of containers that run on one machine.',
   schema,
   statusSubresource: true,
+  statusKeeps: ['ownerReferences'],
   logs: true,
   generationOf: (object) => object.spec,
   selectableFields: {

@@ -90,7 +90,10 @@ function portionProblem(value: number | string | undefined, field: string): Fiel
 function validateStrategy({ strategy }: Deployment['spec']): FieldError[] {
   const field = 'spec.strategy';
   const types = ['Recreate', 'RollingUpdate'];
-  if (!types.includes(strategy?.type ?? '')) return [unsupportedValue(`${field}.type`, strategy?.type ?? '', types)];
+  if (!types.includes(strategy?.type ?? '')) {
+    // The server prints the Go struct.
+    return [unsupportedValue(field, { Type: strategy?.type ?? '', RollingUpdate: null }, types)];
+  }
   const { maxSurge, maxUnavailable } = strategy?.rollingUpdate ?? {};
   if (strategy?.type === 'Recreate') {
     return strategy.rollingUpdate
@@ -143,6 +146,7 @@ export const deployment: Definition = {
   description: 'Deployment enables declarative updates for Pods and ReplicaSets.',
   schema: deploymentSchema,
   statusSubresource: true,
+  statusKeeps: ['labels'],
   scale,
   // Annotations count too: the controller writes the revision there.
   generationOf: ({ spec, metadata }) => [spec, metadata.annotations ?? {}],

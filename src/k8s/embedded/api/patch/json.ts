@@ -1,47 +1,29 @@
 import type { JsonPatchOperation } from '../../../cluster.ts';
-import { clone, equal, isObject, type Json, put } from '../json.ts';
+import { clone, equal, isObject, type Json, type JsonObject, put } from '../json.ts';
 
 /** A patch that can't be carried out, and why. */
 export class JsonPatchError extends Error {
-  /** True when the patch itself is malformed, false when it does not fit the document. */
-  readonly malformed: boolean;
-
-  constructor(message: string, malformed = false) {
+  constructor(message: string) {
     super(message);
     this.name = 'JsonPatchError';
-    this.malformed = malformed;
   }
 }
 
 const operations = new Set(['add', 'remove', 'replace', 'move', 'copy', 'test']);
-/** As the API server: more is refused before any is tried. */
-const maximumOperations = 10_000;
 
 /** RFC 6902. The document is left as it is; the result is a new one. */
-export function jsonPatch(document: Json, patch: unknown): Json {
-  if (!Array.isArray(patch)) throw new JsonPatchError('a JSON patch must be an array of operations', true);
-  if (patch.length > maximumOperations) {
-    throw new JsonPatchError(
-      `The allowed maximum operations in a JSON patch is ${maximumOperations}, got ${patch.length}`,
-      true,
-    );
-  }
+export function jsonPatch(document: Json, patch: readonly JsonObject[]): Json {
   return patch.reduce<Json>((result, operation) => applyOperation(result, checked(operation)), clone(document));
 }
 
-function checked(operation: unknown): JsonPatchOperation {
-  if (!isObject(operation) || typeof operation.op !== 'string' || !operations.has(operation.op)) {
-    const op = isObject(operation) ? operation.op : operation;
-    throw new JsonPatchError(`Unexpected kind: ${JSON.stringify(op) ?? 'none'}`, true);
-  }
-  if (typeof operation.path !== 'string') throw new JsonPatchError('operation has no path', true);
-  if ((operation.op === 'move' || operation.op === 'copy') && typeof operation.from !== 'string') {
-    throw new JsonPatchError('operation has no from', true);
-  }
-  if (['add', 'replace', 'test'].includes(operation.op) && !Object.hasOwn(operation, 'value')) {
-    throw new JsonPatchError(`${operation.op} operation has no value`, true);
-  }
-  return operation as unknown as JsonPatchOperation;
+function checked(operation: JsonObject): JsonPatchOperation {
+  const { op, path, from, value = null } = operation;
+  if (typeof op !== 'string' || !operations.has(op))
+    throw new JsonPatchError(`unknown operation ${JSON.stringify(op)}`);
+  if (typeof path !== 'string') throw new JsonPatchError('operation has no path');
+  if ((op === 'move' || op === 'copy') && typeof from !== 'string') throw new JsonPatchError('operation has no from');
+  // The API server takes an operation without a value as one with null.
+  return { op, path, from, value } as JsonPatchOperation;
 }
 
 function applyOperation(document: Json, { op, path, from = '', value }: JsonPatchOperation): Json {
@@ -52,7 +34,6 @@ function applyOperation(document: Json, { op, path, from = '', value }: JsonPatc
     case 'remove':
       return remove(document, steps, path);
     case 'replace':
-      read(document, steps, path);
       return steps.length === 0 ? clone(value as Json) : assign(document, steps, clone(value as Json), path);
     case 'copy':
       return add(document, steps, clone(read(document, parsePointer(from), from)), path);
@@ -66,11 +47,11 @@ function applyOperation(document: Json, { op, path, from = '', value }: JsonPatc
   }
 }
 
-/** RFC 6901; exported for its tests. */
-export function parsePointer(pointer: string): string[] {
+/** RFC 6901. */
+function parsePointer(pointer: string): string[] {
   if (pointer === '') return [];
   if (!pointer.startsWith('/'))
-    throw new JsonPatchError(`invalid path ${JSON.stringify(pointer)}: it must begin with /`, true);
+    throw new JsonPatchError(`invalid path ${JSON.stringify(pointer)}: it must begin with /`);
   return pointer
     .slice(1)
     .split('/')
@@ -138,8 +119,10 @@ function add(document: Json, steps: readonly string[], value: Json, path: string
 
 function assign(document: Json, steps: readonly string[], value: Json, path: string): Json {
   const [parent, last] = parentOf(document, steps, path);
-  if (Array.isArray(parent)) parent[index(last, parent.length - 1)] = value;
-  else if (isObject(parent)) put(parent, last, value);
+  // A member that is not there is added, as by the library the API server uses.
+  if (isObject(parent)) put(parent, last, value);
+  else if (Array.isArray(parent) && child(parent, last) !== undefined) parent[Number(last)] = value;
+  else throw missing(path);
   return document;
 }
 

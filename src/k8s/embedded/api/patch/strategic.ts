@@ -3,9 +3,13 @@ import { anything, memberOf, type Schema } from '../schema.ts';
 
 /** A strategic merge patch that is malformed, or does not fit the object. */
 export class StrategicPatchError extends Error {
-  constructor(message: string) {
+  /** True when a directive has a form that it can't have: the API server calls that a bad request. */
+  readonly malformed: boolean;
+
+  constructor(message: string, malformed = false) {
     super(message);
     this.name = 'StrategicPatchError';
+    this.malformed = malformed;
   }
 }
 
@@ -18,8 +22,7 @@ const elementOrder = '$setElementOrder/';
  * Kubernetes' own merge patch, which `kubectl apply` and `kubectl patch` send for built-in kinds: lists with a merge
  * key are merged item by item, and directives say what else is to happen.
  */
-export function strategicMergePatch(target: Json, patch: Json, schema: Schema): Json {
-  if (!isObject(patch)) throw new StrategicPatchError('a strategic merge patch must be an object');
+export function strategicMergePatch(target: Json, patch: JsonObject, schema: Schema): Json {
   return mergeMap(isObject(target) ? clone(target) : {}, clone(patch), schema);
 }
 
@@ -39,7 +42,20 @@ function directed(patch: JsonObject): JsonObject {
   const { [directive]: word, ...rest } = patch;
   if (word === 'replace') return rest;
   if (word === 'delete') return {};
-  throw new StrategicPatchError(`unknown patch type: ${JSON.stringify(word)} in map`);
+  throw unknownDirective(word, patch);
+}
+
+function unknownDirective(word: Json | undefined, patch: JsonObject): StrategicPatchError {
+  return new StrategicPatchError(`unknown patch type: ${goText(word ?? null)} in map: ${goText(patch)}`);
+}
+
+/** A value as Go's `%v` prints it: `map[image:web:2 name:main]`. */
+function goText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (value === null) return '<nil>';
+  if (!isObject(value)) return String(value);
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${members.map(([key, member]) => `${key}:${goText(member)}`).join(' ')}]`;
 }
 
 /** `$retainKeys` names all the members that may stay. */
@@ -50,7 +66,7 @@ function dropUnretained(original: JsonObject, patch: JsonObject): JsonObject {
   const stray = Object.entries(patch).find(
     ([key, value]) => value !== null && !key.startsWith('$') && !names.includes(key),
   );
-  if (!Array.isArray(retained) || stray) throw new StrategicPatchError('invalid patch format of retainKeys');
+  if (!Array.isArray(retained) || stray) throw new StrategicPatchError('invalid patch format of retainKeys', true);
   return Object.fromEntries(Object.entries(original).filter(([key]) => names.includes(key)));
 }
 
@@ -66,7 +82,7 @@ function mergeOrdered(result: JsonObject, patch: JsonObject, schema: Schema): vo
     const field = memberOf(schema, key) ?? anything;
     const present = listAt(result, key);
     const wanted = listAt(patch, key);
-    if (!Array.isArray(order)) throw new StrategicPatchError('invalid patch format of setElementOrder list');
+    if (!Array.isArray(order)) throw new StrategicPatchError('invalid patch format of setElementOrder list', true);
     checkOrder(wanted ?? [], order, field.patchMergeKey);
     if (!present && !wanted) continue;
     const merged = present && wanted ? mergeList(present, wanted, field) : (present ?? undirected(wanted ?? []));
@@ -90,7 +106,9 @@ function checkOrder(items: readonly Json[], order: readonly Json[], mergeKey: st
     if (isObject(item) && Object.hasOwn(item, directive)) continue;
     while (position < order.length && !sameItem(item, order[position], mergeKey)) position += 1;
     if (position === order.length) {
-      throw new StrategicPatchError("The order in patch list doesn't match $setElementOrder list");
+      throw new StrategicPatchError(
+        `The order in patch list:\n${goText([...items])}\n doesn't match $setElementOrder list:\n${goText([...order])}\n`,
+      );
     }
     position += 1;
   }
@@ -100,7 +118,7 @@ function keyOf(item: Json | undefined, mergeKey: string | undefined): Json | und
   if (mergeKey === undefined) return item;
   if (!isObject(item)) throw new StrategicPatchError(`expected a map with ${mergeKey} in the list`);
   if (!Object.hasOwn(item, mergeKey)) {
-    throw new StrategicPatchError(`map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`);
+    throw new StrategicPatchError(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
   }
   return item[mergeKey];
 }
@@ -126,7 +144,7 @@ function mergeMember(result: JsonObject, key: string, value: Json, schema: Schem
 }
 
 function deleteItems(result: JsonObject, key: string, items: Json): void {
-  if (!Array.isArray(items)) throw new StrategicPatchError('invalid patch format of primitive list');
+  if (!Array.isArray(items)) throw new StrategicPatchError('invalid patch format of primitive list', true);
   const present = result[key];
   if (Array.isArray(present)) result[key] = present.filter((item) => !items.some((gone) => equal(gone, item)));
 }
@@ -151,7 +169,7 @@ function mergeList(original: Json[], patch: Json[], field: Schema): Json[] {
 function isDeletion(item: Json, mergeKey: string): boolean {
   if (!isObject(item) || !Object.hasOwn(item, directive)) return false;
   if (item[directive] !== 'delete') {
-    throw new StrategicPatchError(`unknown patch type: ${JSON.stringify(item[directive])} in list`);
+    throw unknownDirective(item[directive], item);
   }
   keyOf(item, mergeKey);
   return true;

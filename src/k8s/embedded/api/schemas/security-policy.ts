@@ -127,7 +127,10 @@ const jwtProvider = ruled(
   }),
   {
     message: 'claimToHeaders must be specified if recomputeRoute is enabled.',
-    holds: (self: JwtProvider) => !self.recomputeRoute || (self.claimToHeaders ?? []).length > 0,
+    holds: (self: JwtProvider) => {
+      if (!self.recomputeRoute) return true;
+      return self.claimToHeaders ? self.claimToHeaders.length > 0 : 'no such key: claimToHeaders';
+    },
   },
   {
     message: 'either remoteJWKS or localJWKS must be specified.',

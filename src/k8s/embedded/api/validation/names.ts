@@ -2,7 +2,6 @@ import type { FieldError } from '../status.ts';
 import { invalidValue, tooLong } from './field-errors.ts';
 
 const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const qualifiedName = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
@@ -14,18 +13,10 @@ const maxSubdomain = 253;
 export function labelProblems(value: string): string[] {
   const problems = value.length > maxLabel ? [`must be no more than ${maxLabel} bytes`] : [];
   if (label.test(value)) return problems;
+  if (subdomain.test(value)) return [...problems, 'must not contain dots'];
   return [
     ...problems,
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
-  ];
-}
-
-export function label1035Problems(value: string): string[] {
-  const problems = value.length > maxLabel ? [`must be no more than ${maxLabel} bytes`] : [];
-  if (label1035.test(value)) return problems;
-  return [
-    ...problems,
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
   ];
 }
 

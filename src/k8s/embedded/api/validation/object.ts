@@ -3,7 +3,6 @@ import { equal } from '../json.ts';
 import type { FieldError } from '../status.ts';
 import { duplicateValue, forbiddenField, invalidValue, requiredValue } from './field-errors.ts';
 import {
-  label1035Problems,
   labelProblems,
   qualifiedNameProblems,
   subdomainProblems,
@@ -35,19 +34,15 @@ function validateContent(definition: Definition, object: Draft): FieldError[] {
   return errors.length > 0 ? errors : (definition.validate?.(object) ?? []);
 }
 
-const nameProblems = { subdomain: subdomainProblems, label: labelProblems, service: label1035Problems };
+function nameErrors(definition: Definition, name: string | undefined): FieldError[] {
+  const field = 'metadata.name';
+  if (!name) return [requiredValue(field, 'name or generateName is required')];
+  const problems = definition.nameRule === 'label' ? labelProblems(name) : subdomainProblems(name);
+  return problems.map((problem) => invalidValue(field, name, problem.replace(/bytes$/, 'characters')));
+}
 
 function validateMetadata(definition: Definition, { metadata }: Draft): FieldError[] {
-  const problems = nameProblems[definition.nameRule ?? 'subdomain'];
-  const errors: FieldError[] = [];
-  if (metadata.generateName) {
-    const stem = metadata.generateName.replace(/[-.]$/, 'a');
-    for (const problem of problems(stem))
-      errors.push(invalidValue('metadata.generateName', metadata.generateName, problem));
-  }
-  if (!metadata.name) errors.push(requiredValue('metadata.name', 'name or generateName is required'));
-  else
-    for (const problem of problems(metadata.name)) errors.push(invalidValue('metadata.name', metadata.name, problem));
+  const errors = nameErrors(definition, metadata.name);
   if (definition.namespaced && !metadata.namespace) errors.push(requiredValue('metadata.namespace'));
   return [
     ...errors,
@@ -60,11 +55,11 @@ function validateMetadata(definition: Definition, { metadata }: Draft): FieldErr
 
 function validateOwners(owners: NonNullable<Draft['metadata']['ownerReferences']>): FieldError[] {
   const field = 'metadata.ownerReferences';
-  const errors: FieldError[] = owners.flatMap((owner, index) => [
-    ...(owner.apiVersion ? [] : [invalidValue(`${field}[${index}].apiVersion`, '', 'version must not be empty')]),
-    ...(owner.kind ? [] : [invalidValue(`${field}[${index}].kind`, '', 'must not be empty')]),
-    ...(owner.name ? [] : [invalidValue(`${field}[${index}].name`, '', 'must not be empty')]),
-    ...(owner.uid ? [] : [invalidValue(`${field}[${index}].uid`, '', 'must not be empty')]),
+  const errors: FieldError[] = owners.flatMap((owner) => [
+    ...(owner.apiVersion ? [] : [invalidValue(`${field}.apiVersion`, '', 'version must not be empty')]),
+    ...(owner.kind ? [] : [invalidValue(`${field}.kind`, '', 'must not be empty')]),
+    ...(owner.name ? [] : [invalidValue(`${field}.name`, '', 'must not be empty')]),
+    ...(owner.uid ? [] : [invalidValue(`${field}.uid`, '', 'must not be empty')]),
   ]);
   const controllers = owners.filter((owner) => owner.controller);
   if (controllers.length > 1) {

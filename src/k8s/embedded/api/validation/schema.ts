@@ -4,12 +4,28 @@ import { memberOf, type Schema } from '../schema.ts';
 import type { FieldError } from '../status.ts';
 import { duplicateValue, invalidValue, requiredValue, tooLong, tooMany, unsupportedValue } from './field-errors.ts';
 
-/** Checks a custom resource against its schema, then against its rules, as the API server does with a CRD. */
+/** After one of these the rules are not looked at: they could rely on what is wrong. */
+const blocking = new Set<FieldError['reason']>([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+const unchecked = invalidValue(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
+
+/** Checks a custom resource against its schema and its rules, as the API server does with a CRD. */
 export function validateSchema(object: Draft, schema: Schema): FieldError[] {
   const { apiVersion: _, kind: __, metadata: ___, ...body } = object;
   const value = body as unknown as Json;
   const errors = checkTypes(value, schema, '');
-  return errors.length > 0 ? errors : checkRules(value, schema, '');
+  if (errors.some(({ reason }) => blocking.has(reason))) return [...errors, unchecked];
+  return [...errors, ...checkRules(value, schema, '')];
 }
 
 function checkTypes(value: Json, schema: Schema, path: string): FieldError[] {
@@ -125,9 +141,10 @@ function checkLimits(value: Json, schema: Schema, path: string): FieldError[] {
 }
 
 function checkRules(value: Json, schema: Schema, path: string): FieldError[] {
-  const errors = (schema.rules ?? [])
-    .filter((rule) => !rule.holds(value))
-    .map((rule) => ruleError(value, rule.message, path));
+  const errors = (schema.rules ?? []).flatMap((rule) => {
+    const answer = rule.holds(value);
+    return answer === true ? [] : [ruleError(value, rule.message, path, answer)];
+  });
   if (Array.isArray(value)) {
     const items = schema.items;
     return [...errors, ...(items ? value.flatMap((item, index) => checkRules(item, items, `${path}[${index}]`)) : [])];
@@ -142,7 +159,10 @@ function checkRules(value: Json, schema: Schema, path: string): FieldError[] {
   ];
 }
 
-/** The server shows the type of what a rule is about, not the value. */
-function ruleError(value: Json, message: string, path: string): FieldError {
-  return invalidValue(path || '<nil>', typeOf(value), message);
+/** Objects and lists are not shown; a rule that failed to come to an answer says why. */
+function ruleError(value: Json, message: string, path: string, answer: false | string): FieldError {
+  const field = path || '<nil>';
+  if (answer !== false) return invalidValue(field, typeOf(value), `${answer} evaluating rule: ${message}`);
+  if (typeof value !== 'object' || value === null) return invalidValue(field, value, message);
+  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${message}` };
 }

@@ -7,10 +7,12 @@ import type { ParentName } from './service.ts';
 
 /** How the views look up what routes hang on. */
 export interface ParentLookup {
-  gateway(namespace: string, name: string): Gateway | undefined;
-  gatewayClass(name: string): GatewayClass | undefined;
+  readonly gateway: (namespace: string, name: string) => Gateway | undefined;
+  readonly gatewayClass: (name: string) => GatewayClass | undefined;
+  /** False for namespaces that this server does not look after: what is not found there may still be there. */
+  readonly watches: (namespace: string) => boolean;
   /** Labels of a namespace; undefined when they can't be read. */
-  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+  readonly namespaceLabels: (name: string) => Readonly<Record<string, string>> | undefined;
   /** The Gateway of the embedded cluster and where it really listens. */
   embedded: { namespace: string; name: string; url: string } | null;
 }

@@ -13,6 +13,8 @@ export const policyGraceMs = 3_000;
 export interface ParentState {
   ref: ParentName;
   gateway: Gateway | undefined;
+  /** Out of our sight: what the controller says of the route is all we know. */
+  hidden: boolean;
   /** Its listeners that take the route. */
   taking: readonly GatewayListener[];
 }
@@ -101,9 +103,9 @@ function protection(input: PhaseInput): Finding[] {
 function policyFindings(input: PhaseInput, policy: SecurityPolicy): Finding[] {
   const { now } = input;
   const names = { ...input.names, policy: policy.metadata.name };
-  return input.parents.flatMap(({ ref, gateway }) => {
+  return input.parents.flatMap(({ ref, gateway, hidden }) => {
     // While nobody serves the route there is nothing to protect, and the route's own state says more.
-    if (!gateway || !claimed(input.route, ref)) return [];
+    if ((!gateway && !hidden) || !claimed(input.route, ref)) return [];
     const parent = `${ref.namespace}/${ref.name}`;
     const entries = (policy.status?.ancestors ?? []).filter(
       ({ ancestorRef }) =>
@@ -156,22 +158,23 @@ function entriesOf(route: HTTPRoute, ref: ParentName) {
 
 const claimed = (route: HTTPRoute, ref: ParentName): boolean => entriesOf(route, ref).length > 0;
 
-function parentFindings(input: PhaseInput, { ref, gateway, taking }: ParentState): Finding[] {
+function parentFindings(input: PhaseInput, { ref, gateway, hidden, taking }: ParentState): Finding[] {
   const { route, now } = input;
   const parent = `${ref.namespace}/${ref.name}`;
   const names: ReasonNames = { ...input.names, parent, detail: null };
   const entries = entriesOf(route, ref);
-  if (!gateway || entries.length === 0) {
-    const message = gateway
+  const known = gateway !== undefined || hidden;
+  if (!known || entries.length === 0) {
+    const message = known
       ? `No controller has taken this route for ${parent}. Check that its GatewayClass has a controller that runs.`
       : `The Gateway ${parent} does not exist. Choose another parent.`;
     const until = createdAt(route, now) + claimGraceMs;
     if (now >= until) return [found('UNCLAIMED', message)];
-    return [found('PROGRESSING', gateway ? `Waiting for the Gateway ${parent} to take the route.` : message, until)];
+    return [found('PROGRESSING', known ? `Waiting for the Gateway ${parent} to take the route.` : message, until)];
   }
   return [
     ...entries.flatMap(({ conditions }) => routeFindings(conditions, route, names)),
-    ...gatewayFindings(gateway, taking, names),
+    ...(gateway ? gatewayFindings(gateway, taking, names) : []),
   ];
 }
 

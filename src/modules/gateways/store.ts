@@ -235,6 +235,7 @@ function parentLookup(cluster: Cluster): ParentLookup {
   return {
     gateway: (namespace, name) => cluster.cache(gatewayResource).get(namespace, name),
     gatewayClass: (name) => cluster.cache(gatewayClasses).get(undefined, name),
+    watches: (namespace) => cluster.watchedNamespaces?.includes(namespace) ?? true,
     namespaceLabels: (name) => {
       const found = cluster.cache(namespaces).get(undefined, name);
       // The API server puts this label on every namespace; selectors by name rest on it.

@@ -121,7 +121,7 @@ function parentStates(route: HTTPRoute, { parents: lookup }: ViewSources): Paren
           takingListeners(gateway, ref.sectionName, { namespace, hostname }, lookup),
         )
       : [];
-    return { ref, gateway, taking: [...new Set(taking)] };
+    return { ref, gateway, hidden: !gateway && !lookup.watches(ref.namespace), taking: [...new Set(taking)] };
   });
 }
 

@@ -126,6 +126,7 @@ export function viewOf(
   const parents: ParentLookup = {
     gateway: (namespace, name) => (parent && name === 'edge' && namespace === 'infra' ? parent : undefined),
     gatewayClass: () => gatewayClass,
+    watches: (namespace) => namespace !== 'far',
     namespaceLabels: () => ({}),
     embedded: null,
   };

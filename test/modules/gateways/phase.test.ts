@@ -21,6 +21,18 @@ describe('READY', () => {
   });
 });
 
+test('a Gateway that this server does not look after is judged by what its controller wrote', () => {
+  const far = (conditions: Parameters<typeof route>[0] = {}) =>
+    route({ parents: [{ name: 'edge', namespace: 'far' }], ...conditions });
+  expect(viewOf(far(), []).status.phase).toBe('READY');
+  expect(viewOf(far({ conditions: refused('Accepted', 'NotAllowedByListeners') }), []).status.phase).toBe('REJECTED');
+  expect(viewOf(far({ auth: 'basic' }), [policy()]).status.phase).toBe('UNPROTECTED');
+  expect(viewOf(far({ conditions: null }), []).status).toMatchObject({
+    phase: 'UNCLAIMED',
+    message: expect.stringMatching(/^No controller has taken this route for far\/edge/) as string,
+  });
+});
+
 describe('UNPROTECTED', () => {
   const wanted = route({ auth: 'basic' });
   test.each<[string, SecurityPolicy[], RegExp]>([

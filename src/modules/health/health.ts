@@ -47,7 +47,7 @@ export function startHistory({ runs, store, config, clock, log }: Parts): {
   transitions: Health['transitions'];
   stop(): Promise<void>;
 } {
-  const recorder = startRecorder(runs, store, log);
+  const recorder = startRecorder(runs, store, clock, log);
   const byRun = new DataLoader<{ uid: string; last: number }, HealthTransition[]>(
     async (wanted) => {
       await recorder.written();

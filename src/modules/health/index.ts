@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { openSqlite } from '../../database.ts';
+import { openDatabase } from '../../database.ts';
 import { defineModule } from '../../module.ts';
 import { Metrics } from '../metrics/service.ts';
 import { Runs } from '../runs/service.ts';
@@ -24,8 +23,9 @@ export const health = defineModule({
     const changes = createHealthStream(runs, cluster, clock);
     metrics?.stream('serviceHealthChanged', changes);
     host.onStop(() => changes.stop());
-    if (config.history === 'off') return { health: { changes, transitions: () => Promise.resolve(null) } };
-    const store = await openTransitions(openSqlite(join(host.dataDir, 'health.db')), () => clock.now());
+    if (config.historyUrl === 'off') return { health: { changes, transitions: () => Promise.resolve(null) } };
+    const database = await openDatabase(config.historyUrl, host.dataDir);
+    const store = await openTransitions(database, () => clock.now());
     const history = startHistory({ runs, store, config, clock, log });
     host.onStop(() => history.stop());
     return { health: { changes, transitions: history.transitions } };

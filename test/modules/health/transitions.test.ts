@@ -50,10 +50,33 @@ test('the newest are given, oldest of them first', async () => {
 test('transitions within the same second keep their order', async () => {
   const { put, start } = createWorld();
   const history = await start();
-  for (const health of ['PROGRESSING', 'HEALTHY', 'DEGRADED'] as const) put(run('a', { health, since: 1000 }));
+  for (const health of ['HEALTHY', 'DEGRADED', 'HEALTHY', 'DEGRADED'] as const) put(run('a', { health, since: 1000 }));
   const kept = await history.transitions('default/a', 20);
-  expect(kept?.map(({ to }) => to)).toEqual(['PROGRESSING', 'HEALTHY', 'DEGRADED']);
+  expect(kept?.map(({ to, at }) => `${to} ${at}`)).toEqual([
+    'HEALTHY 1000',
+    'DEGRADED 1001',
+    'HEALTHY 1002',
+    'DEGRADED 1003',
+  ]);
   await history.stop();
+});
+
+test('what changed while no server looked comes after what was known, though the cluster keeps no time of it', async () => {
+  const { put, start, time } = createWorld();
+  const first = await start();
+  put(run('a', { health: 'HEALTHY', since: time.clock.now() - 5000 }));
+  await first.stop();
+  time.advance(60_500);
+  put(run('a', { health: 'MISSING', since: 1000 }));
+  const second = await start();
+  expect(await second.transitions('default/a', 20)).toMatchObject([
+    { to: 'HEALTHY' },
+    { from: 'HEALTHY', to: 'MISSING', at: time.clock.now() - 500 },
+  ]);
+  await second.stop();
+  const third = await start();
+  expect(await third.transitions('default/a', 20)).toHaveLength(2);
+  await third.stop();
 });
 
 test('a restart of the server invents no transition and keeps the old ones', async () => {

@@ -5,6 +5,7 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import ValidationPlugin from '@pothos/plugin-validation';
+import { type GraphQLSchema, isObjectType } from 'graphql';
 import { SlipwayError } from '../errors.ts';
 import type { Context } from '../module.ts';
 import { globalId, parseGlobalId } from './ids.ts';
@@ -55,16 +56,33 @@ export function createBuilder() {
       encodeGlobalID: (typename, id) => globalId(typename, String(id)),
       decodeGlobalID: (id) => {
         const parsed = parseGlobalId(id);
-        if (!parsed) throw new SlipwayError('INVALID', 'An id is not one that this API gave out.', { field: 'id' });
-        return { typename: parsed.typename, id: parsed.local };
+        return { typename: parsed?.typename ?? '', id: parsed?.local ?? '' };
       },
       idFieldOptions: { description: 'Global id: unique among all types, and what `node` takes.' },
       nodeTypeOptions: { description: 'An object with a global id.' },
       pageInfoTypeOptions: { description: 'Where a page of a list ends.' },
-      nodeQueryOptions: { description: 'The object behind a global id; null when it is absent or not visible.' },
-      nodesQueryOptions: { description: 'The objects behind global ids, each null when absent or not visible.' },
+      nodeQueryOptions: {
+        description: 'The object behind a global id; null when it is absent or not visible.',
+        resolve: (_, { id }, _context, info, resolveNode) =>
+          isNodeType(info.schema, id.typename) ? resolveNode(id) : null,
+      },
+      nodesQueryOptions: {
+        description: 'The objects behind global ids, each null when absent or not visible.',
+        async resolve(_, args, _context, info, resolveNodes) {
+          // Pothos resolves what the arguments hold, whatever it is given; it leaves null as it is.
+          const ids = args.ids.map((id) => (isNodeType(info.schema, id.typename) ? id : null));
+          Object.assign(args, { ids });
+          return resolveNodes(args.ids);
+        },
+      },
     },
   });
+}
+
+/** Whether ids of this type lead to objects: an id that nobody gave out is like one whose object is gone. */
+function isNodeType(schema: GraphQLSchema, typename: string): boolean {
+  const type = schema.getType(typename);
+  return isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node');
 }
 
 export type Builder = ReturnType<typeof createBuilder>;

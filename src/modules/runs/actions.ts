@@ -1,4 +1,5 @@
 import type { Context } from '../../module.ts';
+import { obstacleTo } from './obstacle.ts';
 import { RunAction, type RunView, type ServiceRunAction } from './service.ts';
 
 type Possible = (run: RunView) => boolean;
@@ -15,10 +16,10 @@ const possible: readonly [ServiceRunAction, Possible][] = [
   ['DELETE', (run) => !deleting(run)],
 ];
 
-/** The actions of this module: what makes sense for the run now, for who may change it. */
+/** The actions of this module: what makes sense for the run now and is safe, for who may change it. */
 export const runActions: readonly RunAction[] = possible.map(([action, isPossible]) => ({
   action,
-  allowed: (run, { access }) => isPossible(run) && access.allows('act', run),
+  allowed: (run, { access }) => isPossible(run) && obstacleTo(action, run) === null && access.allows('act', run),
 }));
 
 const order: readonly ServiceRunAction[] = ['INVOKE', 'SCALE', 'STOP', 'RESUME', 'RESTART', 'DELETE', 'EXPOSE'];

@@ -1,9 +1,16 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Access, Verb } from '../../../src/caller.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { connect } from '../../../src/k8s/connect.ts';
 import { deployments, pods } from '../../../src/k8s/resources.ts';
+import { createLog } from '../../../src/log.ts';
 import { runs } from '../../../src/modules/runs/index.ts';
 import { Runs, type RunView } from '../../../src/modules/runs/service.ts';
 import { defineModule } from '../../../src/module.ts';
+import { createServer } from '../../../src/server.ts';
 import { type GraphQLAnswer, type TestServer, type TestServerOptions, startTestServer } from '../../../src/testing.ts';
 
 export interface RunsServer extends TestServer {
@@ -52,6 +59,32 @@ export async function startRunsServer(options: Omit<TestServerOptions, 'modules'
       }),
     untilGone: (name: string) => wait(() => (named(name) ? undefined : true)).then(() => {}),
   });
+}
+
+/** A second server on the same cluster: what a caller asks of it, by GraphQL. */
+export async function startReplica({ embedded }: TestServer) {
+  const [clock, log] = [systemClock, createLog('silent')];
+  const dataDir = await mkdtemp(join(tmpdir(), 'slipway-replica-'));
+  const cluster = await connect({ mode: 'EMBEDDED', namespaces: null, namespace: 'default', embedded, clock, log });
+  const replica = await createServer({ modules: [runs], config: {}, cluster, port: 0, dataDir, log, clock });
+  await replica.cluster.synced();
+  const stop = async () => {
+    await replica.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  return {
+    stop,
+    [Symbol.asyncDispose]: stop,
+    cluster: replica.cluster,
+    async query<Data = Record<string, unknown>>(query: string, variables?: object): Promise<GraphQLAnswer<Data>> {
+      const response = await fetch(`${replica.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query, variables }),
+      });
+      return (await response.json()) as GraphQLAnswer<Data>;
+    },
+  };
 }
 
 /** Rights by verb and namespace. */

@@ -4,7 +4,7 @@ import { ApiError, toSlipwayError } from '../../../k8s/api-error.ts';
 import { renderManifests } from '../../../k8s/manifests.ts';
 import { type Deployment, type Service, deployments, services } from '../../../k8s/resources.ts';
 import type { Context } from '../../../module.ts';
-import { runLabel } from '../labels.ts';
+import { runLabel, userAnnotation } from '../labels.ts';
 import type { RunObjects, RunView } from '../service.ts';
 import { slipwaySource } from '../sources/slipway.ts';
 import { runKey, view } from '../view.ts';
@@ -28,7 +28,7 @@ export function createRunService(tools: OperationTools): RunOperations['run'] {
     if (input.dryRun) return rehearse(tools, request, context);
     if (!input.idempotencyKey) return create(tools, request, context, null);
     return idempotency.once(context, 'runService', input.idempotencyKey, meaning(input), (print, earlier) =>
-      earlier ? first(tools, request, earlier) : create(tools, request, context, print),
+      earlier ? first(tools, request, earlier, context) : create(tools, request, context, print),
     );
   };
 }
@@ -73,7 +73,7 @@ async function create(
   } catch (error) {
     const taken = print && (await holder(error, request, context));
     // The same call reached another replica first, and this one has not seen its object yet.
-    if (taken && idempotency.carries(taken, print)) return first(tools, request, taken);
+    if (taken && idempotency.carries(taken, print)) return first(tools, request, taken, context);
     throw refusal(error, request);
   }
   const service = await createService(tools, request, from, deployment, context);
@@ -85,7 +85,7 @@ async function create(
 
 /** The Deployment that has the name, when that is why ours was refused. */
 async function holder(error: unknown, { name, namespace }: RunRequest, { kube }: Context): Promise<Deployment | null> {
-  if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') return null;
+  if (!isTaken(error)) return null;
   return kube.get(deployments, name, namespace).catch(() => null);
 }
 
@@ -96,10 +96,13 @@ async function createService(
   deployment: Deployment,
   context: Context,
 ): Promise<Service> {
+  const { name, namespace } = request;
   try {
     return await context.kube.create(services, serviceOf(request, from, deployment));
   } catch (error) {
-    const { name, namespace } = request;
+    // The same call on another replica goes on where this one is.
+    const taken = isTaken(error) ? await context.kube.get(services, name, namespace).catch(() => null) : null;
+    if (taken?.metadata.labels?.[runLabel] === from.runId) return taken;
     const uid = deployment.metadata.uid;
     try {
       await context.kube.delete(deployments, name, namespace, {
@@ -119,10 +122,13 @@ async function createService(
   }
 }
 
+function isTaken(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.reason === 'AlreadyExists';
+}
+
 /** The cluster's refusal, on the input field behind what it names. */
 function refusal(error: unknown, { name, namespace }: RunRequest): SlipwayError {
-  const taken = error instanceof ApiError && error.reason === 'AlreadyExists';
-  if (taken) {
+  if (isTaken(error)) {
     const what = error.details.kind === 'services' ? 'Service' : 'Deployment';
     return new SlipwayError(
       'CONFLICT',
@@ -158,24 +164,26 @@ function fieldOf(path: string): string | undefined {
   return fields.find(([pattern]) => pattern.test(path))?.[1];
 }
 
-/** The result of an earlier call with the same key. */
-async function first(tools: OperationTools, request: RunRequest, deployment: Deployment): Promise<Written> {
-  const { namespace = '', labels = {}, name } = deployment.metadata;
-  const run = tools.runs.get(runKey(namespace, labels[runLabel] ?? ''));
-  const service = tools.cluster.cache(services).get(namespace, name) ?? null;
-  return {
-    run: run ?? viewOf(tools, deployment, service),
-    manifests: manifestsOf(deployment, service ?? serviceOf(request, originOf(deployment, tools), deployment)),
-  };
-}
-
-function originOf({ metadata }: Deployment, { cluster }: OperationTools): ReturnType<typeof origin> {
-  return {
-    runId: metadata.labels?.[runLabel] ?? '',
-    user: '',
-    embedded: cluster.mode === 'EMBEDDED',
+/** The result of an earlier call with the same key; one that died before it made the Service is carried to its end. */
+async function first(
+  tools: OperationTools,
+  request: RunRequest,
+  deployment: Deployment,
+  context: Context,
+): Promise<Written> {
+  const { namespace = '', labels = {}, annotations = {}, name } = deployment.metadata;
+  const runId = labels[runLabel] ?? '';
+  const made = {
+    runId,
+    user: annotations[userAnnotation] ?? '',
+    embedded: tools.cluster.mode === 'EMBEDDED',
     annotations: {},
   };
+  const service =
+    tools.cluster.cache(services).get(namespace, name) ??
+    (await createService(tools, request, made, deployment, context));
+  const run = await tools.runs.after(service, runKey(namespace, runId));
+  return { run: run ?? viewOf(tools, deployment, service), manifests: manifestsOf(deployment, service) };
 }
 
 async function rehearse(tools: OperationTools, request: RunRequest, context: Context): Promise<Written> {

@@ -13,7 +13,7 @@ export interface ImageContext {
   /** Aborted when the container is to end; what still runs after its grace period is left alone. */
   signal: AbortSignal;
   /** Writes a line to the container's log. */
-  log(line: string): void;
+  readonly log: (line: string) => void;
 }
 
 /** A program inside this process. What it returns is its exit code; throwing is exit code 1 with the message in the log. */

@@ -98,9 +98,10 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     if (worker) {
       worker.stop(graceLeft(pod, clock.now()));
       // Takes up what an earlier server left running, if that has not been done: to end it, too.
-      const { status } = await worker.advance(pod);
-      await writePodStatus(api, pod, status);
-      if (worker.running) return;
+      await worker.advance(pod);
+      const over = !worker.running;
+      await writePodStatus(api, pod, worker.status(pod));
+      if (!over) return;
     }
     const { name, namespace, uid } = pod.metadata;
     await api.client.delete(pods, name, namespace, {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../../clock.ts';
 import { type Exit, type Instance, StartError } from './instance.ts';
 import { findMarked, isAlive, type ProcessIdentity, signalProcess, startTimeOf } from './os-process.ts';
@@ -67,9 +68,11 @@ export function createProcesses({ records, clock }: { records: ProcessRecords; c
   }
 
   function instanceOf(record: ProcessRecord, identity: ProcessIdentity, exit: Promise<Exit>): Instance {
-    const ended = exit.then((result) => {
-      // What the program left running ends with it, as in a container.
-      for (const left of members(record.id)) signalProcess(left, 'SIGKILL');
+    const ended = exit.then(async (result) => {
+      // What the program left running ends with it, as in a container; its ports are free only when it is gone.
+      const left = members(record.id);
+      for (const member of left) signalProcess(member, 'SIGKILL');
+      await gone(left);
       records.remove(record.id);
       return result;
     });
@@ -129,6 +132,11 @@ export function createProcesses({ records, clock }: { records: ProcessRecords; c
   }
 
   return { start, recover, marks };
+}
+
+/** Killed processes need a moment; one that hangs in the kernel is not waited for. */
+async function gone(processes: readonly ProcessIdentity[]): Promise<void> {
+  for (let looks = 0; looks < 200 && processes.some(isAlive); looks += 1) await sleep(5);
 }
 
 /** What is shown for a run whose end nobody saw, in the words of the container runtimes. */

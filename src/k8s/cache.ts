@@ -80,11 +80,12 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     for (const index of indexes.values()) index.add(object);
   }
 
-  function drop(object: T): void {
-    objects.delete(keyOf(object));
-    uids.delete(uidOf(object));
-    for (const index of indexes.values()) index.remove(object);
-    emit({ type: 'DELETED', object });
+  /** `last` is what is told: the object as it was in the end, which the indexes do not know. */
+  function drop(held: T, last: T = held): void {
+    objects.delete(keyOf(held));
+    uids.delete(uidOf(held));
+    for (const index of indexes.values()) index.remove(held);
+    emit({ type: 'DELETED', object: last });
   }
 
   function put(raw: T, compare = false): void {
@@ -99,7 +100,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     const previous = held && uidOf(held) === uidOf(object) ? held : undefined;
     if (previous && sameVersion(previous, object) && !(compare && !isDeepStrictEqual(previous, object))) return;
     if (!guarded(() => wants(object), true)) {
-      if (previous) drop(object);
+      if (previous) drop(previous, object);
       return;
     }
     const surplus = previous ? null : surplusFor(object);
@@ -123,7 +124,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     const held = objects.get(keyOf(object));
     // A late end of a predecessor says nothing about the object that has the name now.
     if (!held || uidOf(held) !== uidOf(object)) return;
-    drop(object);
+    drop(held, object);
   }
 
   const writer: CacheWriter<T> = {

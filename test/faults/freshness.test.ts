@@ -162,7 +162,7 @@ describe('freshness as clients see it', () => {
     await using server = await startServerOnFakeApi(withOneRun);
     const { api, flow } = server;
     await flow(() => api.requests.filter(({ kind }) => kind === 'watch').length === 6, 5_000);
-    const events = server.subscribe<Told>(changes);
+    const events = server.subscribe(changes);
     const told = async (): Promise<string> => {
       const { value } = await server.resolved(events.next(), 40_000);
       const event = (value as { data: Told }).data.serviceHealthChanged;
@@ -203,7 +203,7 @@ describe('freshness as clients see it', () => {
     await flow(() => api.requests.filter(({ kind }) => kind === 'watch').length === 6, 5_000);
     await api.stop();
     await flow(() => server.cluster.freshness.state === 'STALE', 6_000);
-    const events = server.subscribe<Told>(changes);
+    const events = server.subscribe(changes);
     const told: string[] = [];
     for (let count = 0; count < 3; count += 1) {
       const { value } = await server.resolved(events.next(), 1_000);

@@ -19,6 +19,7 @@ describe('10,000 changes of 2,000 objects with every fault in between', () => {
       expect(found.problems).toEqual([]);
       expect(found.missedEnds).toEqual([]);
       expect(found.differences).toEqual([]);
+      expect(found.misfiled).toEqual([]);
       expect(found.mostWatches).toBe(1);
       expect(found.struck).toEqual(Object.fromEntries(faults.map(({ name, times }) => [name, times])));
       expect(found.told.DELETED).toBeGreaterThan(500);

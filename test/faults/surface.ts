@@ -73,11 +73,11 @@ export async function startServerOnFakeApi(prepare: (api: FakeApi) => void = () 
       const response = await fetch(`${server.url}/readyz`);
       return { status: response.status, body: (await response.json()) as { reasons?: string[] } };
     },
-    subscribe<Data>(query: string): AsyncIterableIterator<{ data?: Data | null }> {
+    subscribe(query: string): AsyncIterableIterator<{ data?: unknown }> {
       const url = `${server.url.replace('http', 'ws')}/graphql`;
       const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0 });
       clients.push(client);
-      return client.iterate<Data>({ query }) as AsyncIterableIterator<{ data?: Data | null }>;
+      return client.iterate({ query });
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) await client.dispose();

@@ -43,7 +43,7 @@ describe('a label selector as text', () => {
     '-app',
     'app=-x',
     'a/b/c',
-    `${'a'.repeat(64)}`,
+    'a'.repeat(64),
     `app=${'a'.repeat(64)}`,
     'a'.repeat(5000),
     'app in (=)',

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createServer as createTcpServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, type Socket, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { ApiError } from '../../src/k8s/api-error.ts';
@@ -199,6 +198,18 @@ describe('answers that are none', () => {
     });
     expect(server.received).toHaveLength(1);
     await transport.close();
+  });
+
+  test('a server that accepts and never speaks TLS: NoAnswerInTime', async () => {
+    const sockets: Socket[] = [];
+    const server = createTcpServer((socket) => sockets.push(socket.on('error', () => {}))).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const transport = createTransport({ url: `https://127.0.0.1:${port}`, connectTimeoutMs: 50 });
+    expect(await failure(transport.json(get))).toMatchObject({ status: 0, reason: 'NoAnswerInTime' });
+    await transport.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
   });
 
   test('a body that stops: NoAnswerInTime', async () => {

@@ -18,6 +18,8 @@ export interface Findings {
   missedEnds: string[];
   /** Names that the cache and a fresh list disagree about. */
   differences: string[];
+  /** What an index still has, or has under a wrong key. */
+  misfiled: string[];
   mostWatches: number;
   told: { ADDED: number; MODIFIED: number; DELETED: number };
   lists: number;
@@ -34,6 +36,7 @@ export async function soak(seed: number): Promise<Findings> {
       for (let index = 0; index < names; index += 1) api.put(`object-${index}`, 0);
     },
   });
+  const byHalf = watching.cache.index('half', halfOf);
   await watching.converged(10_000);
   const struck = await strikeAll(watching, random);
   watching.api.forgetSteps();
@@ -44,11 +47,22 @@ export async function soak(seed: number): Promise<Findings> {
     problems: watching.oracle.problems,
     missedEnds: watching.oracle.missedEnds(),
     differences: [...new Set([...fresh.keys(), ...cached.keys()])].filter((key) => fresh.get(key) !== cached.get(key)),
+    misfiled: ['low', 'high']
+      .flatMap((half) => [...byHalf(half)].filter((object) => !isFiled(watching, half, object)))
+      .map(keyOf),
     mostWatches: watching.api.mostWatches,
     told: watching.oracle.counts,
     lists: watching.api.listed.length,
     struck,
   };
+}
+
+function halfOf({ spec }: FakeObject): string[] {
+  return [Number(spec.value) < 0.5 ? 'low' : 'high'];
+}
+
+function isFiled({ cache }: Watching, half: string, object: FakeObject): boolean {
+  return cache.byUid(object.metadata.uid ?? '') === object && halfOf(object).includes(half);
 }
 
 async function strikeAll(watching: Watching, random: Random): Promise<Record<string, number>> {

@@ -37,26 +37,23 @@ export function runTopics(topics: readonly Topic[], open: () => Promise<OpenTarg
     await api.close();
     await target.close?.();
   });
-  for (const { name, cases } of topics) {
-    describe(name, () => {
-      let namespace = '';
-      beforeAll(async () => {
-        const made = await api.post(resourcePath(namespaces), { metadata: { generateName: 'conformance-' } });
-        namespace = made.object.metadata.name;
-        await target.prepare?.(api, namespace);
-      });
-      afterAll(async () => {
-        await api.delete(resourcePath(namespaces, undefined, namespace));
-      });
-      for (const [sentence, run] of Object.entries(cases)) {
-        it(sentence, () =>
-          run({
-            api,
-            namespace,
-            path: (resource, object, subresource) => resourcePath(resource, namespace, object, subresource),
-          }),
-        );
-      }
+  describe.for(topics)('$name', ({ cases }) => {
+    let namespace = '';
+    beforeAll(async () => {
+      const made = await api.post(resourcePath(namespaces), { metadata: { generateName: 'conformance-' } });
+      namespace = made.object.metadata.name;
+      await target.prepare?.(api, namespace);
     });
-  }
+    afterAll(async () => {
+      await api.delete(resourcePath(namespaces, undefined, namespace));
+    });
+    // oxlint-disable-next-line vitest/expect-expect -- the cases assert
+    it.for(Object.entries(cases))('%s', ([, run]) =>
+      run({
+        api,
+        namespace,
+        path: (resource, object, subresource) => resourcePath(resource, namespace, object, subresource),
+      }),
+    );
+  });
 }

@@ -16,6 +16,11 @@ async function three({ api, path }: World): Promise<void> {
   await api.post(path(configMaps), configMap('selected-c', {}, { labels: { tier: 'back' } }));
 }
 
+async function selects(world: World, query: Record<string, string>, names: readonly string[]): Promise<void> {
+  await three(world);
+  expect(await selected(world, query)).toEqual(names);
+}
+
 const labelCases: readonly [sentence: string, selector: string, names: string[]][] = [
   ['equality', 'tier=front', ['selected-a']],
   ['equality with two signs', 'tier==front', ['selected-a']],
@@ -42,19 +47,13 @@ export const selecting: Topic = {
     ...Object.fromEntries(
       labelCases.map(([sentence, labelSelector, names]) => [
         `labels: ${sentence}`,
-        async (world: World) => {
-          await three(world);
-          expect(await selected(world, { labelSelector })).toEqual(names);
-        },
+        (world: World) => selects(world, { labelSelector }, names),
       ]),
     ),
     ...Object.fromEntries(
       fieldCases.map(([sentence, fieldSelector, names]) => [
         `fields: ${sentence}`,
-        async (world: World) => {
-          await three(world);
-          expect(await selected(world, { fieldSelector })).toEqual(names);
-        },
+        (world: World) => selects(world, { fieldSelector }, names),
       ]),
     ),
     'labels: a selector that can not be read': async ({ api, path }) => {

@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: join(import.meta.dirname, '../..'),
+  // As in the other suite: one copy of graphql.
+  ssr: { resolve: { conditions: ['module', 'node', 'module-sync'] } },
+  test: {
+    include: ['test/cluster/**/*.test.ts'],
+    globalSetup: 'test/cluster/global-setup.ts',
+    pool: 'forks',
+    // One cluster, and one test restarts its API server.
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

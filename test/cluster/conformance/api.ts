@@ -106,6 +106,13 @@ export interface WatchEvent {
   object: Stored;
 }
 
+/** An answer that is taken line by line. */
+export interface Lines extends AsyncDisposable {
+  readonly contentType: string | undefined;
+  /** Undefined when the server ended it. */
+  next(): Promise<string | undefined>;
+}
+
 /** A watch whose events are taken one by one. */
 export interface Watching extends AsyncDisposable {
   readonly contentType: string | undefined;
@@ -165,19 +172,36 @@ export class Api {
     return this.send('PATCH', path, { ...ask, query, body, type: 'application/apply-patch+yaml' });
   }
 
-  async watch(path: string, query: Ask['query'] = {}, ask: Ask = {}): Promise<Watching> {
-    const answer = await this.open('GET', path, { ...ask, query: { watch: true, ...query } });
-    if (answer.statusCode !== 200) throw new Error(`watch: ${answer.statusCode} ${await answer.body.text()}`);
-    const { body, headers } = answer;
+  /** The lines of an answer as they come. */
+  async lines(path: string, ask: Ask = {}): Promise<Lines> {
+    const { statusCode, headers, body } = await this.open('GET', path, ask);
+    if (statusCode !== 200) throw new Error(`${path}: ${statusCode} ${await body.text()}`);
+    // Whoever gives the stream up does not want to hear of it.
     body.on('error', () => {});
     const lines = createInterface({ input: body })[Symbol.asyncIterator]();
-    const next = async () => {
-      const line = await lines.next();
-      if (line.done) throw new Error('the watch ended');
-      return JSON.parse(line.value) as WatchEvent;
-    };
     return {
       contentType: headers['content-type'] as string | undefined,
+      async next() {
+        const line = await lines.next();
+        return line.done ? undefined : line.value;
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(void body.destroy()),
+    };
+  }
+
+  async watch(path: string, query: Ask['query'] = {}, ask: Ask = {}): Promise<Watching> {
+    const lines = await this.lines(path, { ...ask, query: { watch: true, ...query } });
+    const take = async () => {
+      const line = await lines.next();
+      return line === undefined ? undefined : (JSON.parse(line) as WatchEvent);
+    };
+    const next = async () => {
+      const event = await take();
+      if (!event) throw new Error('the watch ended');
+      return event;
+    };
+    return {
+      contentType: lines.contentType,
       next,
       async until(fits) {
         for (;;) {
@@ -187,13 +211,10 @@ export class Api {
       },
       async rest() {
         const events: WatchEvent[] = [];
-        for (let line = await lines.next(); !line.done; line = await lines.next())
-          events.push(JSON.parse(line.value) as WatchEvent);
+        for (let event = await take(); event; event = await take()) events.push(event);
         return events;
       },
-      async [Symbol.asyncDispose]() {
-        body.destroy();
-      },
+      [Symbol.asyncDispose]: () => lines[Symbol.asyncDispose](),
     };
   }
 

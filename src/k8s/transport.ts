@@ -65,15 +65,18 @@ export interface Transport {
 export function createTransport(options: TransportOptions): Transport {
   const base = new URL(options.url);
   const { connectTimeoutMs = 5_000, headersTimeoutMs = 30_000, bodyTimeoutMs = 30_000 } = options;
-  const agent = new Agent({
-    connect: createConnector(options.tls ?? {}, connectTimeoutMs),
-    headersTimeout: headersTimeoutMs,
-    bodyTimeout: bodyTimeoutMs,
-    // Shorter than a silent watch is waited for: its successor must not get a connection that died idle with it.
-    keepAliveTimeout: 10_000,
-    keepAliveMaxTimeout: 10_000,
-    // Redirects are never followed and proxies from the environment never used: both would carry our credentials away.
-  });
+  const open = () =>
+    new Agent({
+      connect: createConnector(options.tls ?? {}, connectTimeoutMs),
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: bodyTimeoutMs,
+      // Shorter than a silent watch is waited for: its successor must not get a connection that died idle with it.
+      keepAliveTimeout: 10_000,
+      keepAliveMaxTimeout: 10_000,
+      // Redirects are never followed and proxies from the environment never used: both would carry our credentials away.
+    });
+  let agent = open();
+  const agents = new Set([agent]);
   const counts: TransportCounts = { requests: 0, answers: { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 } };
 
   async function exchange(request: ApiRequest, streaming: boolean) {
@@ -90,12 +93,22 @@ export function createTransport(options: TransportOptions): Transport {
         ...(streaming && { bodyTimeout: 0 }),
       });
       counts.answers[firstDigit(answer.statusCode)] += 1;
-      if (answer.statusCode === 401) options.credentials?.refused?.(authorization);
+      if (answer.statusCode === 401) refused(authorization);
       return answer;
     } catch (error) {
       counts.answers[0] += 1;
       throw transportError(error);
     }
+  }
+
+  /** A client certificate belongs to its connection: with a renewed one there must be another. */
+  function refused(authorization: string | null): void {
+    options.credentials?.refused?.(authorization);
+    const old = agent;
+    agent = open();
+    agents.add(agent);
+    const forget = () => void agents.delete(old);
+    old.close().then(forget, forget);
   }
 
   return {
@@ -122,7 +135,9 @@ export function createTransport(options: TransportOptions): Transport {
       throw statusError(answer.statusCode, await bodyText(answer.body), answer.headers['retry-after']);
     },
 
-    close: () => agent.destroy(),
+    async close() {
+      await Promise.all([...agents].map((agent) => agent.destroy()));
+    },
   };
 }
 

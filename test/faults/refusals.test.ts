@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
 import type { Exchange, Step } from './api-server/exchange.ts';
 import { changeInTheGap, first, gap, gapByList, prepare } from './gap.ts';
 import { type Watching, startWatching } from './watching.ts';
@@ -89,14 +90,15 @@ describe('a resourceVersion that is too old', () => {
     expect(watching.check()).toEqual([]);
   });
 
-  test.for<{ how: string; step: Step }>([
-    { how: 'at once', step: refuse(410, 'Expired') },
-    { how: 'after an event', step: eventThenExpired },
+  test.for<{ how: string; step: (watching: Watching) => Step }>([
+    { how: 'at once', step: () => refuse(410, 'Expired') },
+    { how: 'after an event', step: () => eventThenExpired },
+    { how: 'after 6 s', step: ({ clock }) => expiredAfter(clock, 6_000) },
   ])('fault 13: expired again right after each list, $how: lists become rare', async ({ step }) => {
     await using watching = await startWatching({ prepare });
     const { api } = watching;
     await watching.ready();
-    for (let count = 0; count < 200; count += 1) api.onWatch(step);
+    for (let count = 0; count < 200; count += 1) api.onWatch(step(watching));
     api.disconnect();
     await watching.pass(300_000);
     expect(api.count('list')).toBeLessThan(30);
@@ -112,6 +114,13 @@ function eventThenExpired(exchange: Exchange): void {
   exchange.open();
   exchange.event('BOOKMARK', { metadata: { resourceVersion: String(version + 1) } });
   exchange.event('ERROR', expired);
+}
+
+function expiredAfter(clock: Clock, ms: number): Step {
+  return (exchange) => {
+    exchange.open();
+    clock.after(ms, () => exchange.event('ERROR', expired));
+  };
 }
 
 describe('a server that refuses', () => {

@@ -78,6 +78,10 @@ describe('a cache', () => {
       pod('three', { labels: { c: '' } }),
     ]);
     expect(names(cache.list())).toEqual(['one', 'two']);
+
+    const byPlace = cache.index('place', (object) => [object.metadata.annotations?.place ?? 'here']);
+    writer.put(pod('one', { annotations: { place: 'there' } }));
+    expect([names(byPlace('here')), names(byPlace('there'))]).toEqual([['two'], []]);
   });
 
   test('keeps of Events the 20 newest warnings of each object', () => {

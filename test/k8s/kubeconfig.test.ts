@@ -155,6 +155,34 @@ describe('certificates', () => {
     await transport.close();
   });
 
+  test('of a client that is refused is looked for again, on another connection', async () => {
+    const authority = createAuthority();
+    await using server = await startHttpServer(
+      (request, response) => {
+        if (request.client === 'alice' && server.received.length > 1) response.writeHead(401).end();
+        else list(request, response);
+      },
+      { ...authority.forServer(), ...{ ca: authority.cert, requestCert: true, rejectUnauthorized: true } },
+    );
+    const renew = async (name: string) => {
+      const { cert, key } = authority.forClient(name);
+      await writeFile(file('client.crt'), cert);
+      await writeFile(file('client.key'), key);
+    };
+    await renew('alice');
+    const cluster = { 'certificate-authority-data': base64(authority.cert) };
+    const user = { 'client-certificate': 'client.crt', 'client-key': 'client.key' };
+    const { url, tls } = read(await write('config', { server: server.url, cluster, user }));
+    const transport = createTransport({ url, tls });
+    const client = createKubeClient(transport);
+    await client.list(pods);
+    await renew('alice-2');
+    await expect(client.list(pods)).rejects.toMatchObject({ status: 401 });
+    await client.list(pods);
+    expect(server.received.map((request) => request.client)).toEqual(['alice', 'alice', 'alice-2']);
+    await transport.close();
+  });
+
   test('that are none, or gone, are an error of the request, not of the process', async () => {
     await writeFile(file('ca.crt'), 'nonsense');
     const kubeconfig = await write('config', { cluster: { 'certificate-authority': 'ca.crt' } });

@@ -256,7 +256,12 @@ export class Api {
         ...(authorization && { authorization }),
         ...ask.headers,
       },
-      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+      body: bodyOf(body),
     });
   }
+}
+
+function bodyOf(body: unknown): string | Uint8Array | null {
+  if (body === undefined) return null;
+  return typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
 }

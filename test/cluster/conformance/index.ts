@@ -11,6 +11,7 @@ import { dryRunning, fieldValidating } from './topics/options.ts';
 import { paging } from './topics/paging.ts';
 import { jsonPatching, mergePatching, strategicPatching } from './topics/patching.ts';
 import { policing } from './topics/policing.ts';
+import { protobuf } from './topics/protobuf.ts';
 import { replacing } from './topics/replacing.ts';
 import { reviewing } from './topics/reviewing.ts';
 import { routing } from './topics/routing.ts';
@@ -46,5 +47,6 @@ export const topics: readonly Topic[] = [
   routing,
   policing,
   reviewing,
+  protobuf,
   tables,
 ];

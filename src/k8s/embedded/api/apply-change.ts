@@ -2,7 +2,7 @@ import { applyObject } from './apply/managed-fields.ts';
 import type { Core } from './core.ts';
 import { decode } from './decode.ts';
 import { type Definition, type Draft, groupVersionOf } from './definition.ts';
-import { clone, isObject } from './json.ts';
+import { clone, isObject, type JsonObject } from './json.ts';
 import { badRequest, conflict, notFound } from './status.ts';
 import {
   checkIdentity,
@@ -55,12 +55,17 @@ function readConfiguration({ definition, namespace, name = '' }: WriteRequest, v
   }
   const config = clone(value) as unknown as Draft;
   if (config.apiVersion !== groupVersionOf(definition) || config.kind !== definition.kind) {
-    const { apiVersion = '', kind = '' } = config;
-    throw badRequest(`invalid object type: ${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}`);
+    throw badRequest(`invalid object type: ${typeText(value)}`);
   }
   config.metadata = isObject(config.metadata) ? config.metadata : ({} as Draft['metadata']);
   const own = config.metadata;
   if (own.name !== undefined && own.name !== name) throw misnamed(own.name, name);
   if (definition.namespaced && own.namespace !== undefined && own.namespace !== namespace) throw misplaced();
   return config;
+}
+
+/** A type as Go prints it: the core group has an empty name. */
+function typeText({ apiVersion, kind }: JsonObject): string {
+  const version = typeof apiVersion === 'string' ? apiVersion : '';
+  return `${version.includes('/') ? version : `/${version}`}, Kind=${typeof kind === 'string' ? kind : ''}`;
 }

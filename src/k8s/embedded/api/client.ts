@@ -36,7 +36,8 @@ export function createLocalClient(core: Core, logs: PodLogSource): KubeClient {
     subresource: subresourceOf(options.subresource),
   });
   // What leaves is the caller's to change; what comes in stays theirs.
-  const out = <T extends KubeObject>(object: Draft) => clone(object) as unknown as T;
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- each method knows its T
+  const out = <T extends KubeObject>(object: Draft): T => clone(object) as unknown as T;
 
   return {
     async get(resource, name, namespace, options) {

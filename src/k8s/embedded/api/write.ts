@@ -261,12 +261,9 @@ function countGeneration({ generationOf }: Definition, next: Draft, live: Draft)
 
 /** A write that changes nothing but the times in managedFields is none. */
 function sameButTimes(next: Draft, live: Draft): boolean {
-  const timeless = (object: Draft) => ({
-    ...object,
-    metadata: {
-      ...object.metadata,
-      managedFields: object.metadata.managedFields?.map(({ time: _, ...entry }) => entry) ?? [],
-    },
-  });
+  const timeless = ({ metadata, ...rest }: Draft) => {
+    const managedFields = (metadata.managedFields ?? []).map((entry) => ({ ...entry, time: undefined }));
+    return { ...rest, metadata: { ...metadata, managedFields } };
+  };
   return equal(timeless(next), timeless(live));
 }

@@ -20,11 +20,10 @@ export class FieldSet {
   }
 
   insert(path: Path): void {
-    const last = path.at(-1);
-    if (last === undefined) return;
-    let node: FieldSet = this;
-    for (const step of path.slice(0, -1)) node = node.descend(step);
-    node.members.add(last);
+    const [step, ...rest] = path;
+    if (step === undefined) return;
+    if (rest.length === 0) this.members.add(step);
+    else this.descend(step).insert(rest);
   }
 
   /** The set below a step, made when it is not there. */

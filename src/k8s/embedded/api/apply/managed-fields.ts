@@ -322,7 +322,7 @@ function lastApplied(definition: Definition, live: Draft): FieldSet | undefined 
 }
 
 function objectText(definition: Definition, object: Draft): string {
-  const { namespace = '', name = '' } = object.metadata ?? {};
+  const { namespace = '', name } = object.metadata;
   const { group, version, kind } = definition;
   return `${namespace}/${name}; ${group}/${version}, Kind=${kind}`;
 }

@@ -1,10 +1,10 @@
-import { decode, unrecognized } from '../decode.ts';
+import { decode } from '../decode.ts';
 import type { Definition, Draft } from '../definition.ts';
 import { isObject } from '../json.ts';
 import * as schemas from '../schemas/authorization.ts';
-import { badRequest, type FieldError, invalid, methodNotAllowed } from '../status.ts';
+import { type FieldError, invalid, methodNotAllowed } from '../status.ts';
 import { invalidValue } from '../validation/field-errors.ts';
-import { readJson } from './body.ts';
+import { readObjectBody } from './object-body.ts';
 import { type Exchange, sendJson } from './server.ts';
 
 /** The kinds of authorization.k8s.io that are served; nothing of them is stored. */
@@ -29,8 +29,8 @@ export async function serveAccessReview(exchange: Exchange): Promise<boolean> {
     description: 'A question about a right.',
     columns: [],
   };
-  const { value } = await readJson(exchange.request, (why) => badRequest(unrecognized(kind, why)));
-  const { object } = decode(definition, value ?? {});
+  const { value } = await readObjectBody(exchange.request, definition);
+  const { object } = decode(definition, value);
   const errors = reviewErrors(object, kind.kind === 'SubjectAccessReview');
   // The kind is not named: so words it the API server.
   if (errors.length > 0) throw invalid({ group: definition.group, kind: '' }, '', errors);

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseYaml } from 'yaml';
+import { decodeProtobuf } from '../protobuf/decode.ts';
+import { ProtobufError } from '../protobuf/wire.ts';
 import { badRequest, tooLarge } from '../status.ts';
 import { duplicateFields } from './duplicate-fields.ts';
 
@@ -19,7 +21,7 @@ export interface Body {
 /** Makes the error of a body that can't be read. */
 type Refuse = (why: string) => Error;
 
-async function readText(request: IncomingMessage): Promise<string> {
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes);
   const chunks: Buffer[] = [];
@@ -29,7 +31,11 @@ async function readText(request: IncomingMessage): Promise<string> {
     if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  return (await readBytes(request)).toString('utf8');
 }
 
 /** The media type of a body, without parameters. */
@@ -62,6 +68,23 @@ export async function readYaml(request: IncomingMessage, refuse: Refuse): Promis
   }
   checkDepth(value, 0);
   return { value, duplicates: [] };
+}
+
+export const protobufType = 'application/vnd.kubernetes.protobuf';
+
+export async function readProtobuf(
+  request: IncomingMessage,
+  kind: Parameters<typeof decodeProtobuf>[0],
+  refuse: Refuse,
+): Promise<Body> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return { value: undefined, duplicates: [] };
+  try {
+    return { value: decodeProtobuf(kind, bytes), duplicates: [] };
+  } catch (error) {
+    if (error instanceof ProtobufError || error instanceof TypeError) throw refuse(error.message);
+    throw error;
+  }
 }
 
 function checkDepth(value: unknown, depth: number): void {

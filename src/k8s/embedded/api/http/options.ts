@@ -108,7 +108,7 @@ export async function deleteRequest(exchange: Exchange, target: Target): Promise
     ...(typeof orphanDependents === 'boolean' && policy !== undefined
       ? [invalidValue('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set')]
       : []),
-    ...(policy !== undefined && !policies.includes(String(policy))
+    ...(policy !== undefined && !policies.some((each) => each === policy)
       ? [unsupportedValue('propagationPolicy', policy, [...policies, 'nil'])]
       : []),
     ...dryRunErrors(dryRun),
@@ -120,6 +120,6 @@ export async function deleteRequest(exchange: Exchange, target: Target): Promise
     dryRun: dryRun.length > 0,
     gracePeriodSeconds: typeof gracePeriodSeconds === 'number' ? gracePeriodSeconds : undefined,
     propagationPolicy: (policy ?? legacy) as DeleteRequest['propagationPolicy'],
-    preconditions: isObject(preconditions) ? (preconditions as DeleteRequest['preconditions']) : undefined,
+    preconditions: isObject(preconditions) ? preconditions : undefined,
   };
 }

@@ -1,21 +1,13 @@
 import type { Core } from '../core.ts';
 import { deleteObject } from '../delete.ts';
-import { unrecognized } from '../decode.ts';
 import type { Definition, Draft } from '../definition.ts';
 import type { PodLogSource } from '../pod-logs.ts';
 import { getObject, listObjects, parseVersion } from '../read.ts';
 import { getScale, replaceScale } from '../scale.ts';
 import { matcher } from '../select.ts';
-import {
-  badRequest,
-  methodNotAllowed,
-  noSuchResource,
-  tooLargeVersion,
-  unclassified,
-  unknownFormat,
-} from '../status.ts';
+import { methodNotAllowed, noSuchResource, tooLargeVersion, unclassified } from '../status.ts';
 import { createObject, replaceObject, type WriteRequest } from '../write.ts';
-import { type Body, mediaType, readJson, readYaml } from './body.ts';
+import { readObjectBody } from './object-body.ts';
 import { serveLog } from './logs.ts';
 import { deleteRequest, flag, integer, selection, writeRequest } from './options.ts';
 import { patchScaleObject, patchTarget } from './patches.ts';
@@ -52,26 +44,9 @@ async function serveCollection(core: Core, exchange: Exchange, target: Target): 
   }
 }
 
-const objectTypes = ['application/json', 'application/yaml'];
-
-async function readObjectBody(exchange: Exchange, definition: Pick<Definition, 'kind'>): Promise<Body> {
-  const type = mediaType(exchange.request);
-  if (!objectTypes.includes(type)) throw unknownFormat(objectTypes);
-  const body =
-    type === 'application/yaml'
-      ? await readYaml(exchange.request, (why) => badRequest(unrecognized(definition, `yaml: ${why}`)))
-      : await readJson(exchange.request, (why) => badRequest(unparsable(definition, why)));
-  if (body.value === undefined) throw badRequest(unparsable(definition, 'unexpected end of JSON input'));
-  return body;
-}
-
-function unparsable(definition: Pick<Definition, 'kind'>, why: string): string {
-  return unrecognized(definition, `couldn't get version/kind; json parse error: ${why}`);
-}
-
 async function writeWithBody(exchange: Exchange, target: Target): Promise<[WriteRequest, unknown]> {
   const request = writeRequest(exchange, target);
-  const { value, duplicates } = await readObjectBody(exchange, target.definition);
+  const { value, duplicates } = await readObjectBody(exchange.request, target.definition);
   return [{ ...request, duplicates }, value];
 }
 
@@ -189,7 +164,7 @@ async function serveScale(core: Core, exchange: Exchange, target: Target): Promi
       return sendJson(exchange.response, 200, getScale(core, definition, namespace, name));
     case 'PUT': {
       const request = writeRequest(exchange, target);
-      const { value } = await readObjectBody(exchange, { kind: 'Scale' });
+      const { value } = await readObjectBody(exchange.request, { kind: 'Scale', custom: true });
       return sendJson(exchange.response, 200, replaceScale(core, request, value));
     }
     case 'PATCH':

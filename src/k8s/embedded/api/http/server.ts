@@ -6,6 +6,7 @@ import type { Log } from '../../../../log.ts';
 import { ApiError } from '../../../api-error.ts';
 import { patchTypes } from '../patch/index.ts';
 import { badRequest, internalError, statusOf } from '../status.ts';
+import { protobufType } from './body.ts';
 
 /** One request on its way through the server. */
 export interface Exchange {
@@ -25,7 +26,7 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
-const bodyTypes = ['application/json', 'application/yaml', ...Object.values(patchTypes)];
+const bodyTypes = ['application/json', 'application/yaml', protobufType, ...Object.values(patchTypes)];
 const refusalReasons: Record<number, string> = { 400: 'BadRequest', 403: 'Forbidden', 415: 'UnsupportedMediaType' };
 
 /** Listens on loopback only, and keeps out web pages of other origins and rebound host names. */

@@ -61,7 +61,7 @@ export function serveWatch(core: Core, exchange: Exchange, target: Target): Prom
         sink,
       );
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 410) return reject(error as Error);
+      if (!(error instanceof ApiError) || error.status !== 410) return reject(error);
       // A version that is gone is told inside the stream, as the API server does.
       begin();
       write(`${JSON.stringify({ type: 'ERROR', object: statusOf(error) })}\n`);

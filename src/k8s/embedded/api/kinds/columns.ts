@@ -1,5 +1,5 @@
 import type { Column, Draft } from '../definition.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type Json, type JsonObject } from '../json.ts';
 
 /** Cells and columns that several kinds share, printed as kubectl users know them. */
 
@@ -49,12 +49,8 @@ export const ageColumn: Column = {
   cell: (object, now) => age(object.metadata.creationTimestamp, now),
 };
 
-/** A custom resource's age goes out as the time itself; kubectl makes the age of it. */
-export const creationColumn: Column = {
-  ...ageColumn,
-  type: 'date',
-  cell: (object) => object.metadata.creationTimestamp ?? null,
-};
+/** Custom resources state their age as a date, and show the same. */
+export const creationColumn: Column = { ...ageColumn, type: 'date' };
 
 export function textColumn(
   name: string,
@@ -75,6 +71,11 @@ export function specOf(object: Draft): JsonObject {
 
 export function statusOfObject(object: Draft): JsonObject {
   return isObject(object.status) ? object.status : {};
+}
+
+/** A field as text; empty when it is none. */
+export function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 export function joined(record: Record<string, string> | undefined): string {

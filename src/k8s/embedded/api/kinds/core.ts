@@ -206,7 +206,7 @@ export const event: Definition = {
     'involvedObject.uid': selectInvolved('uid'),
     'involvedObject.apiVersion': selectInvolved('apiVersion'),
     'involvedObject.resourceVersion': (object) =>
-      String((asEvent(object).involvedObject as { resourceVersion?: string }).resourceVersion ?? ''),
+      (asEvent(object).involvedObject as { resourceVersion?: string }).resourceVersion ?? '',
     'involvedObject.fieldPath': selectInvolved('fieldPath'),
     reason: (object) => asEvent(object).reason ?? '',
     reportingComponent: (object) => asEvent(object).reportingComponent ?? '',
@@ -296,7 +296,7 @@ export const node: Definition = {
   description: 'Node is a machine of the cluster.',
   schema: nodeSchema,
   statusSubresource: true,
-  selectableFields: { 'spec.unschedulable': (object) => String(specOf(object).unschedulable ?? false) },
+  selectableFields: { 'spec.unschedulable': (object) => String(specOf(object).unschedulable === true) },
   columns: [
     nameColumn,
     textColumn('Status', 'Whether the node is ready.', readyText),

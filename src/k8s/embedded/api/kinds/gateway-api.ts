@@ -11,7 +11,7 @@ import {
 import { httpRoute as httpRouteSchema } from '../schemas/http-route.ts';
 import { securityPolicy as securityPolicySchema } from '../schemas/security-policy.ts';
 import { invalidValue } from '../validation/field-errors.ts';
-import { creationColumn, nameColumn, specOf, textColumn } from './columns.ts';
+import { creationColumn, nameColumn, specOf, textColumn, textOf } from './columns.ts';
 
 /** What all custom resources share. */
 function customResource(
@@ -26,8 +26,8 @@ function customResource(
   };
 }
 
-const withoutMetadata = ({ metadata: _, ...rest }: Draft) => rest;
-const withoutStatus = ({ metadata: _, status: __, ...rest }: Draft) => rest;
+const withoutMetadata = (object: Draft) => ({ ...object, metadata: undefined });
+const withoutStatus = (object: Draft) => ({ ...object, metadata: undefined, status: undefined });
 
 /** metadata has no defaults; leaving it out keeps it untouched. */
 function bodyOf(schema: Schema): Schema {
@@ -100,12 +100,12 @@ export const gatewayClass = customResource({
   statusSubresource: true,
   columns: [
     nameColumn,
-    textColumn('Controller', 'Who is responsible.', (object) => String(specOf(object).controllerName ?? '')),
+    textColumn('Controller', 'Who is responsible.', (object) => textOf(specOf(object).controllerName)),
     textColumn('Accepted', 'Whether the controller takes it.', (object) =>
       conditionStatus((object as unknown as GatewayClass).status?.conditions, 'Accepted'),
     ),
     creationColumn,
-    textColumn('Description', 'What it is for.', (object) => String(specOf(object).description ?? ''), 1),
+    textColumn('Description', 'What it is for.', (object) => textOf(specOf(object).description), 1),
   ],
   validateUpdate: (next, live) =>
     specOf(next).controllerName === specOf(live).controllerName

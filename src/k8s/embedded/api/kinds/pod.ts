@@ -5,7 +5,7 @@ import { pod as schema } from '../schemas/pod.ts';
 import type { FieldError } from '../status.ts';
 import { forbiddenField } from '../validation/field-errors.ts';
 import { validatePodSpec } from '../validation/pod.ts';
-import { age, ageColumn, nameColumn, specOf, statusOfObject, textColumn } from './columns.ts';
+import { age, ageColumn, nameColumn, specOf, statusOfObject, textColumn, textOf } from './columns.ts';
 import { defaultPodSpec, qosClass } from './pod-defaults.ts';
 
 const asPod = (object: Draft) => object as unknown as Pod;
@@ -145,12 +145,12 @@ export const pod: Definition = {
   selectableFields: {
     'spec.nodeName': (object) => asPod(object).spec.nodeName ?? '',
     'spec.restartPolicy': (object) => asPod(object).spec.restartPolicy ?? '',
-    'spec.schedulerName': (object) => String(specOf(object).schedulerName ?? ''),
+    'spec.schedulerName': (object) => textOf(specOf(object).schedulerName),
     'spec.serviceAccountName': (object) => asPod(object).spec.serviceAccountName ?? '',
     'spec.hostNetwork': (object) => String(asPod(object).spec.hostNetwork ?? false),
     'status.phase': (object) => asPod(object).status?.phase ?? '',
     'status.podIP': (object) => asPod(object).status?.podIP ?? '',
-    'status.nominatedNodeName': (object) => String(statusOfObject(object).nominatedNodeName ?? ''),
+    'status.nominatedNodeName': (object) => textOf(statusOfObject(object).nominatedNodeName),
   },
   columns: [
     nameColumn,

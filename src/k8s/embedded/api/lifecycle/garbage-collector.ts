@@ -14,19 +14,17 @@ const manager = 'kube-controller-manager';
 export function startGarbageCollector(core: Core): () => void {
   const index = createOwnerIndex();
   const collections = core.definitions.map((definition) => core.collection(definition));
-  for (const { definition, list } of collections) {
-    for (const object of list()) index.record(definition, { type: 'ADDED', object, previous: undefined });
-  }
-  const stops = collections.map(({ definition, subscribe }) =>
-    subscribe((change) => {
-      index.record(definition, change);
-      follow(core, index, definition, change);
+  const present = collections.flatMap((each) => each.list().map((object) => ({ definition: each.definition, object })));
+  for (const { definition, object } of present)
+    index.record(definition, { type: 'ADDED', object, previous: undefined });
+  const stops = collections.map((collection) =>
+    collection.subscribe((change) => {
+      index.record(collection.definition, change);
+      follow(core, index, collection.definition, change);
     }),
   );
   // What became due while nobody was there to do it.
-  for (const { definition, list } of collections) {
-    for (const object of list()) follow(core, index, definition, { type: 'ADDED', object });
-  }
+  for (const { definition, object } of present) follow(core, index, definition, { type: 'ADDED', object });
   return () => {
     for (const stop of stops) stop();
   };

@@ -117,7 +117,7 @@ function checkLimits(value: Json, schema: Schema, path: string): FieldError[] {
   const broken = (detail: string) => invalidValue(path, value, `${path} in body ${detail}`);
   const errors: FieldError[] = [];
   if (typeof value === 'string') {
-    const length = [...value].length;
+    const length = Array.from(value).length;
     if (limits.enum && !limits.enum.includes(value)) errors.push(unsupportedValue(path, value, limits.enum));
     if (limits.maxLength !== undefined && length > limits.maxLength) errors.push(tooLong(path, limits.maxLength));
     if (limits.minLength !== undefined && length < limits.minLength) {

@@ -59,12 +59,15 @@ describe('a resourceVersion that is too old', () => {
         api.onList((exchange) => {
           exchange.serve();
           api.put('meanwhile');
+          api.put('object-3', 2);
+          api.remove('object-4');
           api.compact();
         });
       },
     });
     await watching.ready();
-    expect(watching.cache.size).toBe(1201);
+    expect(watching.cache.size).toBe(1200);
+    expect(watching.names()).not.toContain('object-4');
     expect(watching.api.requests.filter(({ kind }) => kind === 'list').map(({ query }) => query.get('limit'))).toEqual([
       '500',
       '500',
@@ -195,6 +198,7 @@ describe('a server that refuses', () => {
   test.for<{ fault: string; step: Step }>([
     { fault: '15: 503 for 10 minutes', step: refuse(503, 'ServiceUnavailable') },
     { fault: '15: 502 of a load balancer for 10 minutes', step: (exchange) => exchange.html(502) },
+    { fault: '4: watches that end at once for 10 minutes', step: endAtOnce },
     { fault: '21: connections that break for 10 minutes', step: (exchange) => exchange.reset() },
   ])('fault $fault: at most a request in 2 s, and well within 35 s after', async ({ step }) => {
     await using watching = await startWatching({ prepare, random: () => 0.3 });
@@ -311,6 +315,12 @@ describe('a server that refuses', () => {
     expect(watching.check()).toEqual([]);
   });
 });
+
+function endAtOnce(exchange: Exchange): void {
+  if (exchange.kind !== 'watch') return exchange.serve();
+  exchange.open();
+  exchange.end();
+}
 
 /** Discovery answers before the kinds do. */
 function startingServer(exchange: Exchange): void {

@@ -33,6 +33,7 @@ async function startReviews(allows: (review: Review) => boolean | 'denied' | Api
     client: createKubeClient(transport),
     namespaces: () => ['lab', 'prod', 'lab'],
     clock,
+    signal: new AbortController().signal,
   });
   return {
     clock,

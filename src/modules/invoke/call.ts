@@ -1,14 +1,14 @@
-import type { Readable } from 'node:stream';
-import { Client } from 'undici';
+import { isUtf8 } from 'node:buffer';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '../../clock.ts';
-import { pinnedConnector } from './connector.ts';
+import { AnswerBody } from './answer-body.ts';
+import type { Connection, Connections, Line } from './connections.ts';
 import { CallFailure, callFailure } from './failure.ts';
 import type { Header } from './headers.ts';
 
-/** A checked request and the one address it goes to. */
+/** A checked request and the one place it goes to. */
 export interface CallRequest {
-  address: string;
-  port: number;
+  line: Line;
   /** The Host header. */
   authority: string;
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
@@ -25,11 +25,13 @@ export interface CallLimits {
 }
 
 export interface CallOptions {
+  connections: Connections;
   limits: CallLimits;
   clock: Clock;
-  /** Aborted when the caller goes away. */
-  signal: AbortSignal;
-  confirm?: () => boolean;
+  /** Aborted when the caller goes away, or the server stops. */
+  signals: readonly AbortSignal[];
+  /** False once the target is another than the one that was checked. */
+  confirm: () => boolean;
 }
 
 export interface Timings {
@@ -40,104 +42,159 @@ export interface Timings {
 
 /** An answer whose status and headers are in; the body is read by the caller, who closes it. */
 export interface OpenCall {
-  status: number;
-  statusText: string;
-  headers: Header[];
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Header[];
   /** As it came over the wire. */
-  body: Readable;
-  timings: Timings;
+  readonly body: AsyncIterableIterator<Buffer>;
+  readonly timings: Timings;
   /** Ends the call with this failure. */
   fail(failure: CallFailure): void;
   /** The failure behind an error that reading the body threw. */
   failure(error: unknown): CallFailure;
-  /** Closes the connection at once; idempotent. */
+  /** Ends it: an answer that is not complete ends with its connection. Idempotent. */
   close(): void;
 }
 
-const maxHeaderBytes = 16_384;
 const maxHeaderCount = 256;
 
-/** Sends one request over one connection and waits for the head of its answer. Rejects with a CallFailure. */
-export async function openCall(request: CallRequest, options: CallOptions): Promise<OpenCall> {
-  const { limits, clock, signal } = options;
-  const started = performance.now();
-  const timings: Timings = { totalMs: null, connectMs: null, firstByteMs: null };
-  const aborter = new AbortController();
-  const fail = (failure: CallFailure) => aborter.abort(failure);
-  const timers = [
-    clock.after(limits.totalTimeoutMs, () => fail(timeout(`did not finish within ${limits.totalTimeoutMs} ms`))),
-  ];
-  const onAbort = () => fail(new CallFailure('CANCELLED', 'The caller went away before the answer was complete.'));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
+/** Sends one request, once, and waits for the head of its answer. Rejects with a CallFailure. */
+export function openCall(request: CallRequest, options: CallOptions): Promise<OpenCall> {
+  return new Exchange(request, options).head.promise;
+}
 
-  const client = new Client(`http://${request.authority}`, {
-    connect: pinnedConnector({
-      address: request.address,
-      port: request.port,
-      method: request.method,
-      connectTimeoutMs: limits.connectTimeoutMs,
+class Exchange implements OpenCall, Dispatcher.DispatchHandler {
+  readonly head = Promise.withResolvers<OpenCall>();
+  readonly body = new AnswerBody();
+  readonly timings: Timings = { totalMs: null, connectMs: null, firstByteMs: null };
+  status = 0;
+  statusText = '';
+  headers: Header[] = [];
+  readonly #started = performance.now();
+  readonly #connection: Connection;
+  readonly #options: CallOptions;
+  readonly #timers: (() => void)[] = [];
+  #failure: CallFailure | null = null;
+  /** The head was handed out: what goes wrong now is read from the body. */
+  #headed = false;
+  #onEnd: (() => void) | null = null;
+
+  constructor(request: CallRequest, options: CallOptions) {
+    this.#options = options;
+    this.#connection = options.connections.take(request.line);
+    const { signals, clock, limits, confirm } = options;
+    for (const signal of signals) signal.addEventListener('abort', this.#cancel, { once: true });
+    this.#timers.push(
+      clock.after(limits.totalTimeoutMs, () => this.fail(timeout(`did not finish within ${limits.totalTimeoutMs} ms`))),
+    );
+    const dial = {
       clock,
-      signal: aborter.signal,
-      confirm: options.confirm,
-      connected: () => {
-        timings.connectMs = performance.now() - started;
-        timers.push(
-          clock.after(limits.firstByteTimeoutMs, () => {
-            if (timings.firstByteMs === null)
-              fail(timeout(`did not begin to answer within ${limits.firstByteTimeoutMs} ms`));
-          }),
-        );
+      confirm,
+      connectTimeoutMs: limits.connectTimeoutMs,
+      connected: () => this.#connected(),
+      onEnd: (end: () => void) => {
+        this.#onEnd = end;
+        return () => (this.#onEnd = null);
       },
-    }),
-    // Our own timers follow the injected clock.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: maxHeaderBytes,
-  });
-  const close = () => {
-    if (timings.totalMs !== null) return;
-    timings.totalMs = performance.now() - started;
-    for (const cancel of timers) cancel();
-    signal.removeEventListener('abort', onAbort);
-    // The socket is destroyed at once; what the promise reports is the end of a request we no longer want.
-    client.destroy().catch(() => {});
-  };
-  const failure = (error: unknown) => callFailure(error, aborter.signal.aborted ? aborter.signal.reason : undefined);
+    };
+    if (!this.#connection.fresh) this.#connected();
+    this.#connection.send(dispatchOptions(request), dial, this);
+    if (signals.some((signal) => signal.aborted)) this.#cancel();
+  }
 
-  try {
-    const answer = await send(client, request, aborter);
-    timings.firstByteMs = performance.now() - started;
-    // A destroyed body reports its error through whoever reads it; without a reader it must not be unhandled.
-    answer.body.on('error', () => {});
-    return { ...answer, timings, fail, failure, close };
-  } catch (error) {
-    close();
-    throw Object.assign(failure(error), { timings });
+  onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, _: unknown, statusText = ''): void {
+    this.timings.firstByteMs = performance.now() - this.#started;
+    this.status = status;
+    this.statusText = statusText;
+    this.headers = headerPairs(rawHeaders as Buffer[]);
+    if (status < 200 || status > 599) {
+      this.fail(new CallFailure('PROTOCOL_ERROR', 'The answer has no valid status.'));
+    } else if (this.headers.length > maxHeaderCount) {
+      this.fail(new CallFailure('PROTOCOL_ERROR', 'The answer has too many headers.'));
+    } else {
+      this.#headed = true;
+      this.head.resolve(this);
+    }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.body.add(controller, chunk);
+  }
+
+  onResponseEnd(): void {
+    this.body.end();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.body.fail(error);
+    if (!this.#headed) this.#endEarly(error);
+  }
+
+  fail(failure: CallFailure): void {
+    if (this.timings.totalMs !== null || this.#failure) return;
+    this.#failure = failure;
+    this.body.fail(failure);
+    this.#onEnd?.();
+    this.#connection.destroy(failure);
+    if (!this.#headed) this.#endEarly(failure);
+  }
+
+  failure(error: unknown): CallFailure {
+    return this.#failure ?? callFailure(error);
+  }
+
+  close(): void {
+    if (this.timings.totalMs !== null) return;
+    this.timings.totalMs = performance.now() - this.#started;
+    for (const cancel of this.#timers) cancel();
+    for (const signal of this.#options.signals) signal.removeEventListener('abort', this.#cancel);
+    if (this.body.complete) this.#connection.release();
+    else this.#connection.destroy(null);
+  }
+
+  readonly #cancel = (): void =>
+    this.fail(new CallFailure('CANCELLED', 'The caller went away before the answer was complete.'));
+
+  #connected(): void {
+    const { clock, limits } = this.#options;
+    this.timings.connectMs = performance.now() - this.#started;
+    this.#timers.push(
+      clock.after(limits.firstByteTimeoutMs, () => {
+        if (this.timings.firstByteMs === null) {
+          this.fail(timeout(`did not begin to answer within ${limits.firstByteTimeoutMs} ms`));
+        }
+      }),
+    );
+  }
+
+  /** There was no head to hand out. */
+  #endEarly(error: unknown): void {
+    this.close();
+    try {
+      this.head.reject(Object.assign(this.failure(error), { timings: this.timings }));
+    } catch (unexpected) {
+      this.head.reject(unexpected);
+    }
   }
 }
 
-async function send(client: Client, request: CallRequest, aborter: AbortController) {
-  const { statusCode, statusText, headers, body } = await client.request({
-    method: request.method,
-    path: request.path,
-    headers: request.headers.flatMap(({ name, value }) => [name, value]),
-    body: request.body,
-    signal: aborter.signal,
-    reset: true,
-    responseHeaders: 'raw',
-  });
-  const pairs = headerPairs(headers as unknown as string[]);
-  if (statusCode < 200 || statusCode > 599) throw new CallFailure('PROTOCOL_ERROR', 'The answer has no valid status.');
-  if (pairs.length > maxHeaderCount) throw new CallFailure('PROTOCOL_ERROR', 'The answer has too many headers.');
-  return { status: statusCode, statusText: statusText ?? '', headers: pairs, body: body as Readable };
+function dispatchOptions({ authority, method, path, headers, body }: CallRequest): Dispatcher.DispatchOptions {
+  const pairs = ['host', authority];
+  for (const { name, value } of headers) pairs.push(name, value);
+  return { method, path, headers: pairs, body, idempotent: false };
 }
 
-function headerPairs(raw: readonly string[]): Header[] {
+function headerPairs(raw: readonly Buffer[]): Header[] {
   const pairs: Header[] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2)
-    pairs.push({ name: raw[index] ?? '', value: raw[index + 1] ?? '' });
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    pairs.push({ name: headerText(raw[index]), value: headerText(raw[index + 1]) });
+  }
   return pairs;
+}
+
+/** UTF-8 where it is, else byte by byte, as HTTP once had it. */
+function headerText(bytes: Buffer | undefined): string {
+  return bytes?.toString(isUtf8(bytes) ? 'utf8' : 'latin1').replace(/[ \t]+$/, '') ?? '';
 }
 
 function timeout(what: string): CallFailure {

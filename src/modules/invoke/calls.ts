@@ -12,7 +12,8 @@ import { type CallInput, type PreparedCall, prepareCall } from './prepare.ts';
 import { askedEntry, checkedEntry, keptEntry } from './recording.ts';
 import type { Redactor } from './redaction.ts';
 import type { Slots } from './slots.ts';
-import { type Admits, resolveTarget } from './target.ts';
+import type { Admits, Endpoints } from './endpoints.ts';
+import { resolveTarget, stillLeadsTo } from './target.ts';
 
 /** What carrying out calls needs. */
 export interface CallParts {
@@ -22,6 +23,7 @@ export interface CallParts {
   config: InvokeConfig;
   redactor: Redactor;
   slots: Slots;
+  endpoints: Endpoints;
   admits: Admits;
   /** Of every call, made or refused, once it has ended. */
   onEnd: (mutation: string, run: RunView, entry: Entry) => void;
@@ -105,7 +107,7 @@ export function createCalls(parts: CallParts): Calls {
       resolve(ended);
       return ended;
     };
-    const confirm = () => sameTarget(runs.get(run.key), asked.input, call, parts.admits);
+    const confirm = () => sameTarget(parts, runs.get(run.key), asked.input, call);
     return { started: { entry, call, place: run, confirm, finish } };
   };
 
@@ -126,7 +128,7 @@ function keyOf({ key, mutation, inputHash }: Asked, { caller }: Context, history
 
 /** Every check before a call, and a slot for it. */
 async function admit(
-  { config, admits, slots }: CallParts,
+  parts: CallParts,
   run: RunView,
   input: CallInput,
   { access, caller }: Context,
@@ -134,8 +136,8 @@ async function admit(
   if (!(await access.allows('invoke', run))) {
     throw new SlipwayError('FORBIDDEN', `You may see ${run.name} but not call it.`, { field: 'id' });
   }
-  const call = prepareCall(run, input, config, admits);
-  const release = slots.take(caller.local ? null : caller.name);
+  const call = prepareCall(run, input, caller.name, parts);
+  const release = parts.slots.take(caller.local ? null : caller.name);
   if (release) return { call, release };
   throw new SlipwayError('RATE_LIMITED', 'Too many calls are under way. Try again when one has ended.', {
     reason: 'CONCURRENT_CALLS',
@@ -197,11 +199,15 @@ async function recordEnd(
 }
 
 /** Whether the run still leads to the address that was checked: the Service may have been replaced meanwhile. */
-function sameTarget(run: RunView | undefined, input: CallInput, { target }: PreparedCall, admits: Admits): boolean {
+function sameTarget(
+  { endpoints, admits }: CallParts,
+  run: RunView | undefined,
+  input: CallInput,
+  { target, endpoint }: PreparedCall,
+): boolean {
   if (!run) return false;
   try {
-    const now = resolveTarget(run, input, admits);
-    return now.address === target.address && now.port === target.port && now.uid === target.uid;
+    return stillLeadsTo(endpoint, target, resolveTarget(run, input, endpoints, admits));
   } catch (error) {
     if (error instanceof SlipwayError) return false;
     throw error;

@@ -1,56 +1,63 @@
-import { type Socket, connect, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { buildConnector } from 'undici';
 import type { Clock } from '../../clock.ts';
 import { sameAddress } from './addresses.ts';
-import { AnswerStream } from './answer-stream.ts';
+import { AnswerSocket } from './answer-socket.ts';
 import { CallFailure } from './failure.ts';
 
+/** The call that a connection is opened for. */
 export interface Dial {
-  address: string;
-  port: number;
-  /** Of the request that will be sent. */
-  method: string;
   connectTimeoutMs: number;
   clock: Clock;
-  signal: AbortSignal;
   /** Asked once the connection is up and before anything is sent; false: the target is no longer the same. */
-  confirm?: (() => boolean) | undefined;
+  confirm: () => boolean;
   connected(): void;
+  /** Registers what ends the attempt when the call ends; returns the function that unregisters it. */
+  onEnd: (end: () => void) => () => void;
 }
 
 /**
- * Connects to one address, once. undici asks it whatever host the request names, so no name is ever looked up, no
- * proxy is used, and a lost connection is not opened again: one call is one connection.
+ * Connects to one address, whatever host the request names: so no name is ever looked up and no proxy is used. `dial`
+ * gives the call that waits for the connection; null: none does, so there is nothing to connect for.
  */
-export function pinnedConnector(dial: Dial): buildConnector.connector {
-  let used = false;
+export function pinnedConnector(
+  address: string,
+  port: number,
+  dial: () => Dial | null,
+  opened: (socket: AnswerSocket) => void,
+): buildConnector.connector {
   return (_options, callback) => {
-    if (used || isIP(dial.address) === 0 || dial.signal.aborted) {
+    const call = dial();
+    if (!call || isIP(address) === 0) {
       callback(new CallFailure('PROTOCOL_ERROR', 'The service closed the connection without an answer.'), null);
       return;
     }
-    used = true;
-    void pass(dial, callback);
+    void pass(open(address, port, call), opened, callback);
   };
 }
 
-async function pass(dial: Dial, callback: buildConnector.Callback): Promise<void> {
-  let socket: Socket;
+async function pass(
+  opening: Promise<AnswerSocket>,
+  opened: (socket: AnswerSocket) => void,
+  callback: buildConnector.Callback,
+): Promise<void> {
+  let socket: AnswerSocket;
   try {
-    socket = await open(dial);
+    socket = await opening;
   } catch (error) {
     callback(error as Error, null);
     return;
   }
-  // undici uses a socket as a duplex stream and nothing more.
-  callback(null, new AnswerStream(socket, dial.method) as unknown as Socket);
+  opened(socket);
+  callback(null, socket);
 }
 
-async function open(dial: Dial): Promise<Socket> {
-  const socket = connect({ host: dial.address, port: dial.port, noDelay: true });
+async function open(address: string, port: number, dial: Dial): Promise<AnswerSocket> {
+  const socket = new AnswerSocket();
+  socket.setNoDelay(true).connect({ host: address, port });
   try {
     await connected(socket, dial);
-    if (!socket.remoteAddress || !sameAddress(socket.remoteAddress, dial.address) || dial.confirm?.() === false) {
+    if (!socket.remoteAddress || !sameAddress(socket.remoteAddress, address) || !dial.confirm()) {
       throw new CallFailure('UNREACHABLE', 'The service changed its address during the call. Try again.');
     }
     dial.connected();
@@ -61,11 +68,11 @@ async function open(dial: Dial): Promise<Socket> {
   }
 }
 
-function connected(socket: Socket, { clock, connectTimeoutMs, signal }: Dial): Promise<void> {
+function connected(socket: AnswerSocket, { clock, connectTimeoutMs, onEnd }: Dial): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error?: Error) => {
       cancel();
-      signal.removeEventListener('abort', onAbort);
+      forget();
       socket.off('connect', onConnect).off('error', onError);
       // undici listens once it has the socket; until then a late error must not be unhandled.
       socket.on('error', () => {});
@@ -73,12 +80,11 @@ function connected(socket: Socket, { clock, connectTimeoutMs, signal }: Dial): P
       else resolve();
     };
     const onConnect = () => finish();
-    const onAbort = () => finish(new CallFailure('CANCELLED', 'The call was cancelled.'));
     const onError = () => finish(new CallFailure('UNREACHABLE', 'The service refused the connection.'));
     const cancel = clock.after(connectTimeoutMs, () =>
       finish(new CallFailure('UNREACHABLE', `The service took no connection within ${connectTimeoutMs} ms.`)),
     );
+    const forget = onEnd(() => finish(new CallFailure('CANCELLED', 'The call was cancelled.')));
     socket.once('connect', onConnect).once('error', onError);
-    signal.addEventListener('abort', onAbort, { once: true });
   });
 }

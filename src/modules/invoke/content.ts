@@ -81,17 +81,32 @@ export function looksBinary(bytes: Uint8Array): boolean {
   return signatures.some((signature) => signature.equals(bytes.subarray(0, signature.length)));
 }
 
-/** The charset to decode with: a byte order mark, else what the type says, else UTF-8; null when it is unknown. */
+/**
+ * The charset to decode with: a byte order mark, else what the type says, else what the document says of itself, else
+ * UTF-8; null when it is unknown.
+ */
 export function charsetOf(bytes: Uint8Array, content: ContentType | null): string | null {
   const mark = byteOrderMarks.find(([, signature]) => signature.equals(bytes.subarray(0, signature.length)));
   if (mark) return mark[0];
-  const charset = content?.charset ?? 'utf-8';
+  const charset = content?.charset ?? declaredCharset(bytes, content?.type ?? '') ?? 'utf-8';
   try {
     return new TextDecoder(charset).encoding;
   } catch {
     // A label the Encoding Standard does not know.
     return null;
   }
+}
+
+/** What the XML declaration or a `meta` element says within the first 1,024 bytes, as the HTML standard has it. */
+function declaredCharset(bytes: Uint8Array, type: string): string | null {
+  const isHtml = type === 'text/html' || type === 'application/xhtml+xml';
+  if (!isHtml && !/[/+]xml$/.test(type)) return null;
+  const begin = Buffer.from(bytes.subarray(0, 1024)).toString('latin1');
+  const found =
+    /^<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']/.exec(begin) ??
+    (isHtml ? /<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)/i.exec(begin) : null);
+  // Who could read that much of it was not reading UTF-16.
+  return found?.[1]?.replace(/^utf-?16.*$/i, 'utf-8') ?? null;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Readable, Transform, pipeline } from 'node:stream';
+import { Readable, Transform, pipeline } from 'node:stream';
 import {
   constants,
   createBrotliDecompress,
@@ -34,17 +34,30 @@ export function contentEncodings(headers: readonly { name: string; value: string
 }
 
 /**
- * The decoded bytes as a stream that the reader stops at its own cap. What goes into each decoder is capped too, so an
- * answer that costs much to decode and yields nothing ends as well.
+ * The decoded bytes, which the reader stops at its own cap. What goes into each decoder is capped too, so an answer that
+ * costs much to decode and yields nothing ends as well.
  */
-export function decoded(raw: Readable, encodings: readonly string[], maxBytes: number): Readable {
-  if (encodings.length === 0) return raw;
+export async function* decoded(
+  raw: AsyncIterable<Buffer>,
+  encodings: readonly string[],
+  maxBytes: number,
+): AsyncGenerator<Buffer, undefined> {
+  const bytes = raw[Symbol.asyncIterator]();
+  const first = await bytes.next();
+  // Nothing at all is nothing in every encoding.
+  if (first.done) return;
   const stages = encodings.toReversed().flatMap((name) => {
     const decoder = decoders[name];
     return decoder ? [limited(maxBytes + slackBytes), decoder()] : [];
   });
+  const source = Readable.from(withFirst(first.value, bytes), { objectMode: false });
   // The reader of the last stage learns of every failure: pipeline destroys it with the error.
-  return pipeline([raw, ...stages], () => {}) as unknown as Readable;
+  yield* pipeline([source, ...stages], () => {}) as unknown as AsyncIterable<Buffer>;
+}
+
+async function* withFirst(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
 function limited(maxBytes: number): Transform {

@@ -37,8 +37,7 @@ const unreachableCodes = new Set([
 ]);
 
 /** What an error of the transport or of a decoder means; anything unexpected is thrown on. */
-export function callFailure(error: unknown, aborted: unknown): CallFailure {
-  if (aborted instanceof CallFailure) return aborted;
+export function callFailure(error: unknown): CallFailure {
   if (error instanceof CallFailure) return error;
   if (error instanceof errors.HTTPParserError)
     return new CallFailure('PROTOCOL_ERROR', 'The answer is not proper HTTP.');
@@ -46,7 +45,7 @@ export function callFailure(error: unknown, aborted: unknown): CallFailure {
   if (typeof code !== 'string' || code === 'UND_ERR_INVALID_ARG') throw error;
   if (unreachableCodes.has(code)) return new CallFailure('UNREACHABLE', 'The service refused the connection.');
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new CallFailure('PROTOCOL_ERROR', 'The headers of the answer are too large.');
+    return new CallFailure('PROTOCOL_ERROR', 'The answer has too large headers.');
   }
   if (closedCodes.has(code)) {
     return new CallFailure('PROTOCOL_ERROR', 'The service closed the connection before its answer was complete.');

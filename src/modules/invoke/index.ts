@@ -4,6 +4,8 @@ import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
 import { audit } from './audit.ts';
 import { createCalls } from './calls.ts';
+import { createConnections } from './connections.ts';
+import { createEndpoints } from './endpoints.ts';
 import { type InvokeConfig, invokeConfig } from './config.ts';
 import { countCalls } from './counting.ts';
 import { type History, openHistory } from './history.ts';
@@ -38,6 +40,7 @@ export const invoke = defineModule({
       config,
       redactor: createRedactor(deps.redactions),
       slots: createSlots({ total: config.maxCalls, perCaller: config.maxCallsPerCaller }),
+      endpoints: createEndpoints(cluster),
       admits: admittedAddresses(cluster),
       onEnd(mutation, run, entry) {
         audit(log, mutation, run, entry);
@@ -46,10 +49,12 @@ export const invoke = defineModule({
       clock,
       log,
     });
+    const connections = createConnections(clock);
+    onStop(() => connections.close());
     // The signal has ended them all: their ends are still to be recorded.
     onStop(() => calls.idle());
     return {
-      invocations: createInvoker({ calls, history, config, clock, log, signal }),
+      invocations: createInvoker({ calls, connections, history, config, clock, log, signal }),
       redaction: [builtinRedaction],
       actions: [invokeAction],
     };

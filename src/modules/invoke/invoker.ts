@@ -3,6 +3,7 @@ import type { Context } from '../../module.ts';
 import { whileAllowed } from '../../schema/stream/withdrawal.ts';
 import { openCall } from './call.ts';
 import { type Asked, type CallParts, type Calls, type StartedCall } from './calls.ts';
+import type { Connections } from './connections.ts';
 import type { Bodies, Entry } from './entry.ts';
 import type { Header } from './headers.ts';
 import type { History } from './history.ts';
@@ -39,6 +40,7 @@ export interface Invoker {
 
 export interface InvokerParts extends Pick<CallParts, 'history' | 'config' | 'clock' | 'log'> {
   calls: Calls;
+  connections: Connections;
   /** Aborted when the server stops. */
   signal: AbortSignal;
 }
@@ -84,9 +86,10 @@ async function makeCall(parts: InvokerParts, started: StartedCall, signal: Abort
   const { entry, call, confirm, finish } = started;
   try {
     const open = await openCall(call.request, {
+      connections: parts.connections,
       limits: call.limits,
       clock: parts.clock,
-      signal: AbortSignal.any([signal, parts.signal]),
+      signals: [signal, parts.signal],
       confirm,
     });
     const { outcome, message, response } = await readResponse(open, call.request.method, parts.config.maxResponseBytes);

@@ -4,7 +4,8 @@ import { encodeBody } from './body.ts';
 import type { CallLimits, CallRequest } from './call.ts';
 import type { InvokeConfig } from './config.ts';
 import { type Header, headerProblems } from './headers.ts';
-import { type Admits, type Target, resolveTarget } from './target.ts';
+import type { Admits, Endpoint, Endpoints } from './endpoints.ts';
+import { type Target, resolveTarget } from './target.ts';
 
 /** What `invokeService` is asked for, with its defaults filled in. */
 export interface CallInput {
@@ -22,12 +23,19 @@ export interface CallInput {
 /** A call that passed every check. */
 export interface PreparedCall {
   target: Target;
+  /** The one that is called. */
+  endpoint: Endpoint;
   request: CallRequest;
   limits: CallLimits;
 }
 
 /** Checks a call against every policy, and says all that is wrong with its input at once. */
-export function prepareCall(run: RunView, input: CallInput, config: InvokeConfig, admits: Admits): PreparedCall {
+export function prepareCall(
+  run: RunView,
+  input: CallInput,
+  caller: string,
+  { config, endpoints, admits }: { config: InvokeConfig; endpoints: Endpoints; admits: Admits },
+): PreparedCall {
   const problems = [...headerProblems(input.headers), ...timeoutProblems(input, config)];
   const attempt = <T>(check: () => T): T | undefined => {
     try {
@@ -39,14 +47,18 @@ export function prepareCall(run: RunView, input: CallInput, config: InvokeConfig
     }
   };
   const body = attempt(() => encodeBody(input.body, config.maxRequestBytes));
-  const target = attempt(() => resolveTarget(run, input, admits));
+  const target = attempt(() => resolveTarget(run, input, endpoints, admits));
   throwInvalid(problems);
-  if (!target || body === undefined) throw new Error('A check failed without a problem.');
-  const { address, port, authority, path } = target;
+  const endpoint = target?.endpoints[Math.floor(Math.random() * target.endpoints.length)];
+  if (!endpoint || !target || body === undefined) throw new Error('A check failed without a problem.');
+  const { address, port } = endpoint;
+  const { authority, path } = target;
   const { method, headers } = input;
+  const key = [caller, target.uid, endpoint.pod, address, port].join('\n');
   return {
     target,
-    request: { address, port, authority, path, method, headers, body },
+    endpoint,
+    request: { line: { key, address, port }, authority, path, method, headers, body },
     limits: callLimits(input, config),
   };
 }

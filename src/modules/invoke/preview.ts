@@ -9,6 +9,9 @@ export interface ContentPreview {
   error: string | null;
 }
 
+/** Before each text of a json-seq. */
+const recordSeparator = '\u001e';
+
 const maxDepth = 100;
 const maxNodes = 200_000;
 /** YAML takes some hundred times as long to parse as JSON. */
@@ -22,15 +25,24 @@ const formats: readonly (readonly [PreviewFormat, RegExp])[] = [
   ['XML', /^(application|text)\/xml(-dtd)?$|\+xml$/],
 ];
 
-/** What kind of text a body is, and for JSON and YAML its value; a body that does not parse says why. */
+const parsers: Partial<Record<PreviewFormat, (text: string) => unknown>> = {
+  JSON: JSON.parse,
+  YAML: parseYaml,
+  NDJSON: parseLines,
+};
+
+/** What kind of text a body is, and its value where that is data; a body that does not parse says why. */
 export function preview(text: string, contentType: string | null, truncated: boolean): ContentPreview {
   const format = formatOf(text, contentType);
-  if (format !== 'JSON' && format !== 'YAML') return { format, value: null, error: null };
-  if (truncated) return { format, value: null, error: 'Only a part of the body is here, so it is not parsed.' };
+  const parse = parsers[format];
+  if (!parse) return { format, value: null, error: null };
+  const cut = 'Only the beginning of the body is here';
+  if (truncated && format !== 'NDJSON') return { format, value: null, error: `${cut}, so it is not parsed.` };
   try {
-    const value = format === 'JSON' ? JSON.parse(text) : parseYaml(text);
+    // The last line may be half of one.
+    const value = parse(truncated ? text.slice(0, text.lastIndexOf('\n') + 1) : text);
     const error = sizeProblem(value);
-    return { format, value: error ? null : value, error };
+    return { format, value: error ? null : value, error: error ?? (truncated ? `${cut}.` : null) };
   } catch (error) {
     const [line = ''] = (error as Error).message.split('\n', 1);
     return { format, value: null, error: `Not valid ${format}: ${line.slice(0, 200)}` };
@@ -41,6 +53,19 @@ function formatOf(text: string, contentType: string | null): PreviewFormat {
   const type = parseContentType(contentType)?.type;
   if (type) return formats.find(([, pattern]) => pattern.test(type))?.[0] ?? 'TEXT';
   return /^\s*[{[]/.test(text) ? 'JSON' : 'TEXT';
+}
+
+/** One JSON value a line. */
+function parseLines(text: string): unknown[] {
+  return text.split(/\r?\n/).flatMap((raw, index) => {
+    const line = (raw.startsWith(recordSeparator) ? raw.slice(1) : raw).trim();
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line) as unknown];
+    } catch (error) {
+      throw new Error(`line ${index + 1}: ${(error as Error).message}`, { cause: error });
+    }
+  });
 }
 
 function parseYaml(text: string): unknown {

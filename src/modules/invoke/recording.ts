@@ -46,12 +46,12 @@ export function askedEntry(run: RunView, input: CallInput, caller: string, now: 
 
 /** The same entry once the call is checked: all of the request but what is redacted. */
 export function checkedEntry(entry: Entry, input: CallInput, call: PreparedCall, redactor: Redactor): Entry {
-  const { authority, path, servicePort } = call.target;
+  const { origin, path, service } = call.target;
   const request: RequestRecord = {
     ...entry.request,
-    url: redactor.url(`http://${authority}${path}`),
+    url: redactor.url(`${origin}${path}`),
     headers: redactor.headers(input.headers),
-    port: input.url == null ? servicePort : null,
+    port: input.url == null ? service.port : null,
     timeoutMs: input.timeoutMs,
     repeatable: input.record,
   };

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { OpenCall } from './call.ts';
 import { type ContentType, decodeText, isTextType, parseContentType } from './content.ts';
 import { contentEncodings, decoded } from './decode.ts';
@@ -37,7 +36,7 @@ export function readable(
   call: OpenCall,
   method: string,
   maxBytes: number,
-): { body: Readable; content: ContentType | null } | CallFailure | null {
+): { body: AsyncIterable<Buffer>; content: ContentType | null } | CallFailure | null {
   if (method === 'HEAD' || call.status === 204 || call.status === 304) return null;
   const content = parseContentType(responseHead(call).contentType);
   if (!isTextType(content)) {
@@ -50,7 +49,7 @@ export function readable(
       'The body of the answer is compressed in a way that is not known here.',
     );
   }
-  return { body: decoded(call.body, encodings, maxBytes), content };
+  return { body: encodings.length === 0 ? call.body : decoded(call.body, encodings, maxBytes), content };
 }
 
 /** The declared length of a body we do not read; 0 when it is not said. */
@@ -119,12 +118,12 @@ interface Collected {
   error: unknown;
 }
 
-async function collect(body: Readable, maxBytes: number): Promise<Collected> {
+async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Collected> {
   const chunks: Buffer[] = [];
   let left = maxBytes;
   const done = (truncated: boolean, error: unknown = null) => ({ bytes: Buffer.concat(chunks), truncated, error });
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of body) {
       // A copy: a slice would keep the whole buffer of the decoder alive.
       chunks.push(Buffer.from(chunk.subarray(0, left)));
       if (chunk.length > left) return done(true);

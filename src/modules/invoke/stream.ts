@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { type OpenCall, openCall } from './call.ts';
 import type { StartedCall } from './calls.ts';
+import type { Connections } from './connections.ts';
 import type { InvokeConfig } from './config.ts';
 import { type ContentType, charsetOf, looksBinary } from './content.ts';
 import type { Entry } from './entry.ts';
@@ -18,6 +19,8 @@ export interface InvocationChunk {
 export interface StreamParts {
   config: InvokeConfig;
   clock: Clock;
+  connections: Connections;
+  /** Aborted when the server stops. */
   signal: AbortSignal;
 }
 
@@ -28,7 +31,7 @@ export function streamCall(
   signal: AbortSignal,
 ): AsyncIterableIterator<InvocationChunk> {
   const left = new AbortController();
-  const chunks = run(parts, started, AbortSignal.any([signal, parts.signal, left.signal]));
+  const chunks = run(parts, started, [signal, parts.signal, left.signal]);
   let begun = false;
   return {
     next() {
@@ -60,9 +63,9 @@ interface Received {
 }
 
 async function* run(
-  { config, clock }: StreamParts,
+  { config, clock, connections }: StreamParts,
   { entry, call, confirm, finish }: StartedCall,
-  signal: AbortSignal,
+  signals: readonly AbortSignal[],
 ): AsyncGenerator<InvocationChunk, undefined> {
   let open: OpenCall | null = null;
   let head: Response | null = null;
@@ -85,7 +88,7 @@ async function* run(
   let result: Entry | null = null;
   try {
     const limits = { ...call.limits, totalTimeoutMs: config.streamTimeoutMs };
-    open = await openCall(call.request, { limits, clock, signal, confirm });
+    open = await openCall(call.request, { connections, limits, clock, signals, confirm });
     head = responseHead(open);
     yield { invocation: answeredEntry(entry, head), text: '', final: false };
     for await (const text of textOf(open, call.request.method, received, { config, clock })) {
@@ -113,7 +116,7 @@ async function* textOf(
   if (source instanceof CallFailure) end(source.outcome, source.message);
   if (source === null) end('COMPLETED', null);
   if (source === null || source instanceof CallFailure) return;
-  const bytes = source.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const bytes = source.body[Symbol.asyncIterator]();
   let decoder: TextDecoder | null = null;
   try {
     for (;;) {

@@ -4,10 +4,14 @@ import { SlipwayError } from '../../../src/errors.ts';
 import { isClusterAddress } from '../../../src/modules/invoke/addresses.ts';
 import { type TargetInput, admittedAddresses, resolveTarget } from '../../../src/modules/invoke/target.ts';
 import type { Service } from '../../../src/k8s/resources.ts';
-import { type ViewParts, readyEndpoint, runView } from './views.ts';
+import { type ViewParts, endpointsOf, readyEndpoint, runView } from './views.ts';
 
+/** Where a call goes, when there is one endpoint. */
 function resolved(input: TargetInput = {}, parts: ViewParts = {}) {
-  return resolveTarget(runView(parts), input, isClusterAddress);
+  const view = runView(parts);
+  const { endpoints, authority, origin, path, uid } = resolveTarget(view, input, endpointsOf(view), isClusterAddress);
+  expect(endpoints).toHaveLength(1);
+  return { address: endpoints[0]?.address, port: endpoints[0]?.port, authority, origin, path, uid };
 }
 
 /** `CODE reason field` of the refusal. */
@@ -22,7 +26,7 @@ function refusal(input: TargetInput = {}, parts: ViewParts = {}): string {
 
 describe('port and path', () => {
   test('the first port and the root are the default', () => {
-    expect(resolved()).toMatchObject({ address: '10.1.2.3', port: 8000, authority: 'echo.demo:8000', path: '/' });
+    expect(resolved()).toMatchObject({ address: '10.2.3.4', port: 9000, authority: 'echo.demo:8000', path: '/' });
   });
 
   test.each([22, 53, 2379, 6443, 9000, 10_250])('port %i is not one of the service', (port) => {
@@ -34,7 +38,10 @@ describe('port and path', () => {
   });
 
   test('a headless Service is reached at its Pod', () => {
-    expect(resolved({}, { service: { clusterIP: 'None' } })).toMatchObject({ address: '10.1.2.3', port: 9000 });
+    expect(resolved({}, { service: { clusterIP: 'None' } })).toMatchObject({
+      address: '10.2.3.4',
+      port: 9000,
+    });
   });
 });
 
@@ -46,12 +53,18 @@ describe('url', () => {
     ['http://ECHO.demo:8000/x?y=%20#z', '/x?y=%20'],
     ['HTTP://echo.demo:8000/a//b', '/a//b'],
   ])('%s is called at %s', (url, path) => {
-    expect(resolved({ url }, { urls })).toMatchObject({ address: '10.1.2.3', authority: 'echo.demo:8000', path });
+    expect(resolved({ url }, { urls })).toMatchObject({ address: '10.2.3.4', authority: 'echo.demo:8000', path });
   });
 
   test('port 80 may be left out, and no other', () => {
-    expect(resolved({ url: 'http://echo.demo/x' }, { port: 80 })).toMatchObject({ port: 80, path: '/x' });
-    expect(resolved({ url: 'http://echo.demo:80/x' }, { port: 80 })).toMatchObject({ port: 80, path: '/x' });
+    expect(resolved({ url: 'http://echo.demo/x' }, { port: 80 })).toMatchObject({
+      authority: 'echo.demo:80',
+      path: '/x',
+    });
+    expect(resolved({ url: 'http://echo.demo:80/x' }, { port: 80 })).toMatchObject({
+      authority: 'echo.demo:80',
+      path: '/x',
+    });
     expect(refusal({ url: 'http://echo.demo/x' })).toBe('TARGET_NOT_ALLOWED NOT_REGISTERED url');
   });
 
@@ -71,10 +84,13 @@ describe('url', () => {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name: 'latest', namespace: 'demo', uid: 'uid-latest' },
-      spec: { clusterIP: '10.1.2.9', selector: { a: 'b' }, ports: [{ name: 'http', port: 80 }] },
+      spec: { clusterIP: '10.1.2.9', selector: { run: 'echo' }, ports: [{ name: 'http', port: 80 }] },
     };
     const parts = { aliases: [alias] };
-    expect(resolved({ url: 'http://latest.demo/x' }, parts)).toMatchObject({ address: '10.1.2.9', port: 80 });
+    expect(resolved({ url: 'http://latest.demo/x' }, parts)).toMatchObject({
+      address: '10.2.3.4',
+      authority: 'latest.demo:80',
+    });
     expect(refusal({ url: 'http://latest.demo:8000/x' }, parts)).toMatch(/^TARGET_NOT_ALLOWED/);
   });
 
@@ -167,7 +183,7 @@ describe('url', () => {
       fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 8 }), (parts) => {
         const url = `${parts.length % 2 ? 'http://echo.demo:8000' : ''}${parts.join('')}`;
         fc.pre(refusal({ url }).startsWith('not refused'));
-        expect(resolved({ url })).toMatchObject({ address: '10.1.2.3', port: 8000 });
+        expect(resolved({ url })).toMatchObject({ address: '10.2.3.4', port: 9000 });
         expect(new URL(url).host).toBe('echo.demo:8000');
       }),
       { numRuns: 5000 },
@@ -194,12 +210,12 @@ describe('what is behind the Service', () => {
       'FOREIGN_ENDPOINT',
     ],
     ['a Pod that was replaced', { pod: { uid: 'uid-new' } }, 'FOREIGN_ENDPOINT'],
-    ['an address its Pod has not', other({ addresses: ['10.1.2.4'] }), 'FOREIGN_ENDPOINT'],
-    ['one good and one bad address', other({ addresses: ['10.1.2.3', '169.254.169.254'] }), 'FOREIGN_ENDPOINT'],
+    ['an address its Pod has not', other({ addresses: ['10.1.2.3'] }), 'FOREIGN_ENDPOINT'],
+    ['one good and one bad address', other({ addresses: ['10.2.3.4', '169.254.169.254'] }), 'FOREIGN_ENDPOINT'],
     ['a Pod on the network of its node', { pod: { hostNetwork: true } }, 'HOST_NETWORK'],
-    ['a loopback address', { address: '127.0.0.1', endpoint: readyEndpoint('echo', '127.0.0.1') }, 'ADDRESS'],
-    ['a metadata address', { service: { clusterIP: '169.254.169.254' } }, 'ADDRESS'],
-    ['a cluster IP that is none', { service: { clusterIP: 'kubernetes' } }, 'ADDRESS'],
+    ['a loopback address', { podAddress: '127.0.0.1' }, 'ADDRESS'],
+    ['a metadata address', { podAddress: '169.254.169.254' }, 'ADDRESS'],
+    ['a Pod that another Service selects', { pod: { labels: { run: 'other' } } }, 'FOREIGN_ENDPOINT'],
   ])('%s is refused', (_, parts, reason) => {
     expect(refusal({}, parts)).toBe(`TARGET_NOT_ALLOWED ${reason}`);
   });
@@ -209,6 +225,7 @@ describe('what is behind the Service', () => {
     ['a Service on its way out', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }],
     ['no endpoint', { endpoint: null }],
     ['an endpoint that is not ready', { endpoint: { ...readyEndpoint(), conditions: { ready: false } } }],
+    ['a Pod that is not ready', { pod: { ready: false } }],
     ['a headless Service without a ready Pod', { service: { clusterIP: 'None' }, endpoint: null }],
   ])('%s is not ready', (_, parts) => {
     expect(refusal({}, parts)).toBe('NOT_READY NOT_READY');
@@ -228,6 +245,18 @@ describe('what is behind the Service', () => {
     expect(() => resolved({}, parts)).toThrow('The service is not ready: The image shop:9 cannot be pulled.');
     expect(refusal({}, parts)).toBe('NOT_READY IMAGE_PULL');
   });
+});
+
+test.each<[string, NonNullable<ViewParts['service']>, string]>([
+  ['a dual-stack Service is reached by its first family', { clusterIP: '10.1.2.3' }, '10.2.3.4'],
+  ['also where that is IPv6', { clusterIP: 'fd00::9' }, 'fd00::1'],
+])('%s', (_, service, address) => {
+  const parts: ViewParts = {
+    service,
+    pod: { podIPs: ['10.2.3.4', 'fd00::1'] },
+    endpoint: { ...readyEndpoint(), addresses: ['10.2.3.4', 'fd00::1'] },
+  };
+  expect(resolved({}, parts).address).toBe(address);
 });
 
 describe('admitted addresses', () => {

@@ -1,15 +1,18 @@
 import type { EndpointSlice, Pod, Service } from '../../../src/k8s/resources.ts';
+import type { Endpoints } from '../../../src/modules/invoke/endpoints.ts';
 import type { RunView } from '../../../src/modules/runs/service.ts';
 import { globalId } from '../../../src/schema/ids.ts';
 
 export interface ViewParts {
   name?: string;
+  /** Of the Service. */
   address?: string;
+  podAddress?: string;
   /** Of the Service. */
   port?: number;
   service?: Partial<Service['spec']> | null;
   metadata?: Partial<Service['metadata']>;
-  pod?: Partial<Pod['spec']> & { podIPs?: string[]; uid?: string; hostIP?: string };
+  pod?: Partial<Pod['spec']> & { podIPs?: string[]; uid?: string; labels?: Record<string, string>; ready?: boolean };
   endpoint?: NonNullable<EndpointSlice['endpoints']>[number] | null;
   status?: Partial<RunView['status']>;
   url?: string | null;
@@ -39,15 +42,25 @@ export function runView(parts: ViewParts = {}): RunView {
             ...parts.service,
           },
         };
-  const { podIPs = [address], uid = `uid-${name}-1`, hostIP = '10.9.9.9', ...podSpec } = parts.pod ?? {};
+  const {
+    podIPs = [parts.podAddress ?? '10.2.3.4'],
+    uid = `uid-${name}-1`,
+    labels = { run: name },
+    ready = true,
+    ...podSpec
+  } = parts.pod ?? {};
   const pod: Pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: `${name}-1`, namespace, uid },
+    metadata: { name: `${name}-1`, namespace, uid, labels },
     spec: { containers: [], ...podSpec },
-    status: { phase: 'Running', podIPs: podIPs.map((ip) => ({ ip })), hostIP },
+    status: {
+      phase: 'Running',
+      podIPs: podIPs.map((ip) => ({ ip })),
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+    },
   };
-  const endpoint = parts.endpoint === undefined ? readyEndpoint(name, address) : parts.endpoint;
+  const endpoint = parts.endpoint === undefined ? readyEndpoint(name, parts.podAddress) : parts.endpoint;
   const slice: EndpointSlice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -122,11 +135,22 @@ export function runView(parts: ViewParts = {}): RunView {
   };
 }
 
-export function readyEndpoint(name = 'echo', address = '10.1.2.3') {
+export function readyEndpoint(name = 'echo', address = '10.2.3.4') {
   return {
     addresses: [address],
     conditions: { ready: true },
     targetRef: { kind: 'Pod', namespace: 'demo', name: `${name}-1`, uid: `uid-${name}-1` },
+  };
+}
+
+/** The objects of a view as the caches would give them. */
+export function endpointsOf({ objects }: RunView): Endpoints {
+  const services = [objects.service, ...objects.aliases].filter((service) => service !== null);
+  return {
+    service: (_, name) => services.find(({ metadata }) => metadata.name === name),
+    slices: (_, service) =>
+      objects.slices.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service),
+    pod: (_, name) => objects.pods.find(({ metadata }) => metadata.name === name),
   };
 }
 

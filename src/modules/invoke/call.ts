@@ -73,7 +73,8 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
   readonly #started = performance.now();
   readonly #connection: Connection;
   readonly #options: CallOptions;
-  readonly #timers: (() => void)[] = [];
+  readonly #stopTimer: () => void;
+  #stopWaiting = () => {};
   #failure: CallFailure | null = null;
   /** The head was handed out: what goes wrong now is read from the body. */
   #headed = false;
@@ -84,8 +85,8 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
     this.#connection = options.connections.take(request.line);
     const { signals, clock, limits, confirm } = options;
     for (const signal of signals) signal.addEventListener('abort', this.#cancel, { once: true });
-    this.#timers.push(
-      clock.after(limits.totalTimeoutMs, () => this.fail(timeout(`did not finish within ${limits.totalTimeoutMs} ms`))),
+    this.#stopTimer = clock.after(limits.totalTimeoutMs, () =>
+      this.fail(timeout(`did not finish within ${limits.totalTimeoutMs} ms`)),
     );
     const dial = {
       clock,
@@ -103,6 +104,7 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
   }
 
   onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, _: unknown, statusText = ''): void {
+    this.#stopWaiting();
     this.timings.firstByteMs = performance.now() - this.#started;
     this.status = status;
     this.statusText = statusText;
@@ -146,7 +148,8 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
   close(): void {
     if (this.timings.totalMs !== null) return;
     this.timings.totalMs = performance.now() - this.#started;
-    for (const cancel of this.#timers) cancel();
+    this.#stopTimer();
+    this.#stopWaiting();
     for (const signal of this.#options.signals) signal.removeEventListener('abort', this.#cancel);
     if (this.body.complete) this.#connection.release();
     else this.#connection.destroy(null);
@@ -158,12 +161,9 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
   #connected(): void {
     const { clock, limits } = this.#options;
     this.timings.connectMs = performance.now() - this.#started;
-    this.#timers.push(
-      clock.after(limits.firstByteTimeoutMs, () => {
-        if (this.timings.firstByteMs === null) {
-          this.fail(timeout(`did not begin to answer within ${limits.firstByteTimeoutMs} ms`));
-        }
-      }),
+    this.#stopWaiting();
+    this.#stopWaiting = clock.after(limits.firstByteTimeoutMs, () =>
+      this.fail(timeout(`did not begin to answer within ${limits.firstByteTimeoutMs} ms`)),
     );
   }
 

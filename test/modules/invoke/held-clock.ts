@@ -4,6 +4,8 @@ import { type Clock, systemClock } from '../../../src/clock.ts';
 export interface HeldClock extends Clock {
   /** Resolves once a timer of this duration is set. */
   set(ms: number): Promise<void>;
+  /** Resolves once no timer of this duration is set. */
+  cleared(ms: number): Promise<void>;
   /** Runs a timer of this duration as soon as there is one. */
   fire(ms: number): Promise<void>;
   /** Adds to the time of day. */
@@ -15,26 +17,34 @@ export function holdTimers(...held: number[]): HeldClock {
   const waiting = new Set<() => void>();
   let shifted = 0;
   const find = (ms: number) => [...timers].find((timer) => timer.ms === ms);
-  const set = (ms: number) =>
+  const until = (condition: () => boolean) =>
     new Promise<void>((resolve) => {
       const check = () => {
-        if (!find(ms)) return;
+        if (!condition()) return;
         waiting.delete(check);
         resolve();
       };
       waiting.add(check);
       check();
     });
+  const changed = () => {
+    for (const check of waiting) check();
+  };
+  const set = (ms: number) => until(() => find(ms) !== undefined);
   return {
     now: () => systemClock.now() + shifted,
     after(ms, task) {
       if (!held.includes(ms)) return systemClock.after(ms, task);
       const timer = { ms, task };
       timers.add(timer);
-      for (const check of waiting) check();
-      return () => timers.delete(timer);
+      changed();
+      return () => {
+        timers.delete(timer);
+        changed();
+      };
     },
     set,
+    cleared: (ms) => until(() => find(ms) === undefined),
     async fire(ms) {
       await set(ms);
       const timer = find(ms);

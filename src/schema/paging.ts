@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts';
+import { type SlipwayError, invalid } from '../errors.ts';
 import type { Builder } from './builder.ts';
 
 export const defaultPageSize = 50;
@@ -37,13 +37,13 @@ export function encodeCursor(key: SortKey): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-/** The sort key in a cursor of `length` elements; INVALID on `field` for anything else. */
-export function decodeCursor(cursor: string, length: number, field: string): SortKey {
+/** The elements of a cursor, `length` of them where that is known; INVALID on `field` for anything else. */
+export function decodeCursor(cursor: string, length: number | null, field: string): SortKey {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     if (
       Array.isArray(key) &&
-      key.length === length &&
+      key.length === (length ?? key.length) &&
       key.every((part) => part === null || typeof part === 'string' || typeof part === 'number')
     ) {
       return key as SortKey;
@@ -51,7 +51,11 @@ export function decodeCursor(cursor: string, length: number, field: string): Sor
   } catch {
     // Not ours: answered below like any other foreign text.
   }
-  throw invalid(
+  throw badCursor(field);
+}
+
+export function badCursor(field: string): SlipwayError {
+  return invalid(
     field,
     `"${field}" is not a cursor of this list. Use pageInfo.startCursor, pageInfo.endCursor or edges.cursor.`,
     'BAD_CURSOR',
@@ -71,36 +75,39 @@ export function pageSize(args: PageArgs): { first: number | null; last: number |
   return first === null && last === null ? { first: defaultPageSize, last } : { first, last };
 }
 
-/**
- * Cuts a page out of items that are already filtered, in any order. `key` gives the sort key, ending with a unique id;
- * `descending` turns the order round.
- */
+export interface PageOrder {
+  /** Turns the order round. @default false */
+  descending?: boolean;
+  /** Stands before the sort key in every cursor, and is not compared. @default nothing */
+  mark?: SortKey;
+}
+
+/** Cuts a page out of items that are already filtered, in any order. `key` gives the sort key, ending with a unique id. */
 export function paginate<T>(
   items: readonly T[],
   args: PageArgs,
   key: (item: T) => SortKey,
-  descending = false,
+  { descending = false, mark = [] }: PageOrder = {},
 ): Page<T> {
   const { first, last } = pageSize(args);
   const sign = descending ? -1 : 1;
   const sorted = items.map((node) => ({ node, key: key(node) })).sort((a, b) => sign * compareKeys(a.key, b.key));
-  const length = sorted[0]?.key.length ?? 0;
-  let [from, to] = [0, sorted.length];
-  if (length > 0 && args.after) {
-    const after = decodeCursor(args.after, length, 'after');
-    from = sorted.findIndex((item) => sign * compareKeys(item.key, after) > 0);
-    if (from < 0) from = sorted.length;
-  }
-  if (length > 0 && args.before) {
-    const before = decodeCursor(args.before, length, 'before');
-    const end = sorted.findIndex((item) => sign * compareKeys(item.key, before) >= 0);
-    if (end >= 0) to = end;
-  }
+  const width = sorted[0]?.key.length;
+  const placeOf = (field: 'after' | 'before'): number | null => {
+    const cursor = args[field];
+    if (cursor === null || cursor === undefined) return null;
+    const place = decodeCursor(cursor, width === undefined ? null : mark.length + width, field).slice(mark.length);
+    const least = field === 'after' ? 1 : 0;
+    const index = sorted.findIndex((item) => sign * compareKeys(item.key, place) >= least);
+    return index < 0 ? sorted.length : index;
+  };
+  let from = placeOf('after') ?? 0;
+  let to = placeOf('before') ?? sorted.length;
   if (first !== null) to = Math.min(to, from + first);
   else from = Math.max(from, to - (last ?? 0));
   const edges = sorted
     .slice(from, Math.max(from, to))
-    .map((item) => ({ cursor: encodeCursor(item.key), node: item.node }));
+    .map((item) => ({ cursor: encodeCursor([...mark, ...item.key]), node: item.node }));
   return {
     edges,
     totalCount: sorted.length,

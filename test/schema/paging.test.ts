@@ -25,17 +25,17 @@ describe('paging', () => {
   test('walking forward and backward shows every item once and in the same order', () => {
     fc.assert(
       fc.property(items, fc.integer({ min: 1, max: 7 }), fc.boolean(), (all, size, descending) => {
-        const whole = paginate(all, { first: 200 }, key, descending).edges.map((edge) => edge.node.id);
+        const whole = paginate(all, { first: 200 }, key, { descending }).edges.map((edge) => edge.node.id);
         const forward: string[] = [];
         for (let after: string | null = null; ; ) {
-          const page: Page<Item> = paginate(all, { first: size, after }, key, descending);
+          const page: Page<Item> = paginate(all, { first: size, after }, key, { descending });
           forward.push(...page.edges.map((edge) => edge.node.id));
           after = page.pageInfo.endCursor;
           if (!page.pageInfo.hasNextPage) break;
         }
         const backward: string[] = [];
         for (let before: string | null = null; ; ) {
-          const page: Page<Item> = paginate(all, { last: size, before }, key, descending);
+          const page: Page<Item> = paginate(all, { last: size, before }, key, { descending });
           backward.unshift(...page.edges.map((edge) => edge.node.id));
           before = page.pageInfo.startCursor;
           if (!page.pageInfo.hasPreviousPage) break;

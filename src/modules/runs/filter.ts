@@ -33,7 +33,8 @@ export function createMatcher(filter: RunFilter | null | undefined, field: strin
   if (words.length > 0) {
     tests.push((run) => {
       const text = searchText(run);
-      return words.every((word) => text.includes(word));
+      const id = run.id.toLowerCase();
+      return words.every((word) => text.includes(word) || word === id);
     });
   }
   return (run) => tests.every((test) => test(run));
@@ -41,7 +42,8 @@ export function createMatcher(filter: RunFilter | null | undefined, field: strin
 
 /** What a search looks at: every word must occur somewhere in it. */
 function searchText(run: RunView): string {
-  return [run.name, run.runId, run.namespace, run.project, run.function, run.kind, run.user, run.spec.image]
+  const { name, runId, namespace, project, function: fn, kind, user, spec, status } = run;
+  return [name, runId, namespace, project, fn, kind, user, spec.image, status.message]
     .filter((part) => part !== null)
     .join('\n')
     .toLowerCase();

@@ -7,6 +7,7 @@ import type { Log } from '../../log.ts';
 import { parseGlobalId } from '../../schema/ids.ts';
 import { createAssembly } from './assembly.ts';
 import { createMatcher } from './filter.ts';
+import { createPast } from './past.ts';
 import type { Millis, RunChange, RunSource, RunView, Runs } from './service.ts';
 import { createSightings } from './sightings.ts';
 import { type ViewSettings, runTypename, view } from './view.ts';
@@ -31,6 +32,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
   const sightings = createSightings(settings.restartWindowMs, () => clock.now());
   const assembly = createAssembly(cluster, sources, sightings);
   const views = new Map<string, RunView>();
+  const past = createPast(() => clock.now());
   const timers = new Map<string, () => void>();
   const listeners = new Set<(change: RunChange) => void>();
   const dirty = new Set<string>();
@@ -59,12 +61,14 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     const collected = assembly.collect(key);
     if (!collected) {
       views.delete(key);
+      past.forget(key);
       if (before) emit({ key, before });
       return;
     }
     const now = clock.now();
     const after = withSince(before, view(collected.objects, collected.identity, now, settings), now);
     views.set(key, after);
+    if (before) past.changed(before, after);
     if (after.changesAt !== null) {
       timers.set(
         key,
@@ -129,6 +133,8 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
       throw new SlipwayError('NOT_FOUND', 'There is no such service run, or you may not see it.', { field });
     },
     matcher: (filter, field = 'filter') => createMatcher(filter, field),
+    now: () => past.now(),
+    statusAt: (run, at) => past.at(run, at),
     includes: (scope, run) => scope.includes(run),
     subscribe(listener) {
       // A listener of its own for each call, so that the same function may subscribe twice.

@@ -264,6 +264,10 @@ export interface Runs {
   visible(id: string, access: Access, field?: string): Promise<RunView>;
   /** Compiles a filter; a bad label selector is INVALID with field `<field>.labelSelector`. */
   matcher(filter: RunFilter | null | undefined, field?: string): (run: RunView) => boolean;
+  /** A time to give to `statusAt`: what happens from now on comes after it. */
+  now(): Millis;
+  /** The health a run had at a time of the last minutes; what is older is not kept. */
+  statusAt(run: RunView, at: Millis): Pick<RunStatus, 'health' | 'since'>;
   /** True when the scope includes the run. */
   includes(scope: Scope, run: RunView): boolean;
   /** Changes from now on, in order, each exactly once; also when nothing but health changed with time. */

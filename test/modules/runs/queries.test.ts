@@ -84,6 +84,7 @@ describe('serviceRuns', () => {
     [{ field: 'NAME', direction: 'DESC' }, ['gamma', 'delta', 'beta', 'alpha']],
     [{ field: 'PROJECT', direction: 'ASC' }, ['delta', 'gamma', 'alpha', 'beta']],
     [{ field: 'HEALTH', direction: 'ASC' }, ['alpha', 'beta', 'delta', 'gamma']],
+    [{ field: 'HEALTH', direction: 'DESC' }, ['gamma', 'delta', 'beta', 'alpha']],
   ])('sorts by %j', async (orderBy, expected) => {
     expect(names(await page({ orderBy }))).toEqual(expected);
   });
@@ -95,10 +96,30 @@ describe('serviceRuns', () => {
   });
 
   test.each([
+    [{ namespace: ['vault'] }, ['delta']],
+    [{ namespace: ['nowhere'] }, []],
+    [{ project: ['bank'], namespace: ['lab'] }, ['gamma']],
+    [{ kind: ['container+serve'], source: ['slipway'] }, ['alpha', 'beta', 'delta', 'gamma']],
+    [{ function: ['none'] }, []],
+    [{ state: ['STOPPED'], health: ['SUSPENDED'], active: true }, ['alpha', 'beta', 'delta', 'gamma']],
+    [{ health: ['HEALTHY', 'DEGRADED'] }, []],
+    [{ active: false }, []],
+    [{ labelSelector: 'slipway.dev/run notin (twin),slipway.dev/project=shop' }, ['alpha', 'beta']],
+    [{ search: 'b1' }, ['beta']],
+    [{ search: 'Deployment gamma is stopped' }, ['gamma']],
+    [{ search: globalId('ServiceRun', 'vault/twin') }, ['delta']],
+  ])('%j finds %j, and counts no more', async (filter, expected) => {
+    const data = await page({ filter });
+    expect([names(data), data.serviceRuns.totalCount]).toEqual([expected, expected.length]);
+  });
+
+  test.each([
     [{ first: 0 }, 'INVALID first PAGE_SIZE'],
     [{ first: 201 }, 'INVALID first PAGE_SIZE'],
     [{ first: 1, last: 1 }, 'INVALID last PAGE_SIZE'],
+    [{ last: 201 }, 'INVALID last PAGE_SIZE'],
     [{ after: 'nonsense' }, 'INVALID after BAD_CURSOR'],
+    [{ before: 'nonsense', filter: { state: [] } }, 'INVALID before BAD_CURSOR'],
     [{ filter: { labelSelector: 'a in (' } }, 'INVALID filter.labelSelector'],
   ])('%j is %s', async (variables, error) => {
     expect(errorsOf(await server.query(list, variables))).toEqual([error]);

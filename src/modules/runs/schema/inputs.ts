@@ -37,7 +37,7 @@ export const ServiceRunFilter = perBuilder((builder) =>
       health: t.field({ type: [HealthStatus(builder)], description: 'With one of these healths.' }),
       search: t.string({
         description:
-          'Words that must all occur in name, run id, namespace, project, function, kind, user or image; case does not matter.',
+          'Words that must all occur in name, run id, id, namespace, project, function, kind, user, image or message; case does not matter.',
       }),
       labelSelector: t.string({ description: 'A Kubernetes label selector, such as `app=web,tier in (a,b)`.' }),
       active: t.boolean({ description: 'Whether it has a live Service.' }),

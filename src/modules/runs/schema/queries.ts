@@ -1,30 +1,12 @@
 import { SlipwayError } from '../../../errors.ts';
 import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
-import { type SortKey, pageArgs, paginate } from '../../../schema/paging.ts';
-import { type HealthStatus, type RunView, Runs } from '../service.ts';
+import { pageArgs } from '../../../schema/paging.ts';
+import { listRuns } from '../list.ts';
+import { type RunView, Runs } from '../service.ts';
 import { ServiceRunBy, ServiceRunFilter, ServiceRunOrder } from './inputs.ts';
 
-type Order = ReturnType<typeof ServiceRunOrder>['$inferInput'];
 type By = ReturnType<typeof ServiceRunBy>['$inferInput'];
-
-/** What needs care sorts first. */
-const byCare: Record<HealthStatus, number> = {
-  DEGRADED: 0,
-  MISSING: 1,
-  UNKNOWN: 2,
-  PROGRESSING: 3,
-  SUSPENDED: 4,
-  HEALTHY: 5,
-};
-
-const sortKeys: Record<Order['field'], (run: RunView) => SortKey> = {
-  CREATED_AT: (run) => [run.createdAt, run.name, run.key],
-  NAME: (run) => [run.name, run.namespace, run.key],
-  PROJECT: (run) => [run.project, run.name, run.key],
-  HEALTH: (run) => [byCare[run.status.health], run.name, run.key],
-  LAST_CHANGED_AT: (run) => [run.status.since, run.name, run.key],
-};
 
 export function addQueries(builder: Builder): void {
   builder.queryField('serviceRuns', (t) =>
@@ -40,14 +22,7 @@ export function addQueries(builder: Builder): void {
         }),
         ...pageArgs(t.arg),
       },
-      resolve: async (_, { filter, orderBy, ...page }, context) => {
-        const runs = context.use(Runs);
-        const matches = runs.matcher(filter, 'filter');
-        const scope = await context.access.scope('see');
-        const visible = [...runs.all()].filter((run) => scope.includes(run) && matches(run));
-        const { field, direction } = orderBy ?? { field: 'CREATED_AT', direction: 'DESC' };
-        return paginate(visible, page, sortKeys[field], direction === 'DESC');
-      },
+      resolve: async (_, args, context) => listRuns(context.use(Runs), await context.access.scope('see'), args),
     }),
   );
   builder.queryField('serviceRun', (t) =>

@@ -5,8 +5,7 @@ import type { RunView } from './service.ts';
 
 /** Up to this many objects are asked for one by one; more are found in a list of the namespace. */
 const fewObjects = 12;
-const pageSize = 500;
-const mostPages = 4;
+const pageSize = 1000;
 
 /** The events of a run's objects, newest first: warnings from the cache, the others from the cluster as the caller. */
 export async function eventsOf(run: RunView, kube: KubeClient, signal: AbortSignal): Promise<KubeEvent[]> {
@@ -45,12 +44,11 @@ async function ofNamespace(
 ): Promise<KubeEvent[]> {
   const found: KubeEvent[] = [];
   let next: string | undefined;
-  for (let page = 0; page < mostPages; page++) {
+  do {
     const list = await kube.list(events, { namespace, limit: pageSize, signal, ...(next && { continue: next }) });
     found.push(...list.items.filter((event) => uids.has(event.involvedObject.uid ?? '')));
     next = list.metadata.continue;
-    if (!next) break;
-  }
+  } while (next);
   return found;
 }
 

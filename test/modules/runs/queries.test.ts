@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { deployments, services } from '../../../src/k8s/resources.ts';
+import { type KubeEvent, deployments, events, services } from '../../../src/k8s/resources.ts';
 import type { KubeClient } from '../../../src/k8s/cluster.ts';
 import { globalId } from '../../../src/schema/ids.ts';
 import { namespaces } from '../../../src/k8s/resources.ts';
@@ -184,6 +184,40 @@ describe('serviceRun', () => {
     });
     expect(data.serviceRun['manifests']).toContain('kind: Deployment');
     expect(JSON.stringify(data)).not.toContain('tell-nobody');
+  });
+});
+
+describe('events', () => {
+  const query =
+    'query ($first: Int) { serviceRun(by: { runId: "a1" }) { events(first: $first) { reason type count lastAt } } }';
+  type Events = { serviceRun: { events: { reason: string; type: string; lastAt: string | null }[] | null } };
+
+  test('of its objects, newest first, of whatever form', async () => {
+    const { metadata } = await server.kube.get(deployments, 'alpha', 'lab');
+    const about = { kind: 'Deployment', namespace: 'lab', name: 'alpha', uid: metadata.uid ?? '' };
+    const put = (name: string, event: Partial<KubeEvent>) =>
+      server.kube.create(events, {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { name, namespace: 'lab' },
+        involvedObject: about,
+        reason: name,
+        ...event,
+      });
+    await put('second', { type: 'Warning', lastTimestamp: '2099-01-01T00:00:02Z' });
+    await put('first', { type: 'Normal', lastTimestamp: '2099-01-01T00:00:01Z', count: 7 });
+    await put('third', { type: 'Normal', eventTime: '2099-01-01T00:00:03.000000Z' });
+    await put('fourth', { series: { count: 2, lastObservedTime: '2099-01-01T00:00:04.000000Z' }, lastTimestamp: null });
+    await put('other', { lastTimestamp: '2099-01-01T00:00:05Z', involvedObject: { ...about, uid: 'somebody-else' } });
+    const data = await server.data<Events>(query, { first: 4 });
+    expect(data.serviceRun.events?.map(({ reason }) => reason)).toEqual(['fourth', 'third', 'second', 'first']);
+    expect(data.serviceRun.events?.[0]).toMatchObject({ count: 2, type: 'Normal', lastAt: '2099-01-01T00:00:04.000Z' });
+  });
+
+  test.each([0, 201])('first: %i is INVALID, and blanks only the events', async (first) => {
+    const answer = await server.query<Events>(query, { first });
+    expect(errorsOf(answer)).toEqual(['INVALID first PAGE_SIZE']);
+    expect(answer.data).toEqual({ serviceRun: { events: null } });
   });
 });
 

@@ -48,10 +48,80 @@ test('a Pod on its way out is Terminating', () => {
   expect(see(objects({ pods: [leaving] })).pods[0]).toMatchObject({ phase: 'Terminating', ready: true });
 });
 
+test('a Pod shows all its containers, init containers first', () => {
+  const started = pod();
+  const scene: typeof started = {
+    ...started,
+    spec: { ...started.spec, initContainers: [make.container({ name: 'fetch', image: 'loader:1' })] },
+    status: {
+      ...started.status,
+      initContainerStatuses: [
+        { name: 'fetch', ready: true, restartCount: 1, state: { terminated: { exitCode: 0, reason: 'Completed' } } },
+      ],
+    },
+  };
+  expect(see(objects({ pods: [scene] })).pods[0]?.containers).toMatchObject([
+    {
+      name: 'fetch',
+      image: 'loader:1',
+      init: true,
+      ready: true,
+      state: 'terminated',
+      reason: 'Completed',
+      lastExitCode: 0,
+    },
+    { name: 'main', image: 'shop:1', init: false, ready: true, state: 'running', lastExitCode: null },
+  ]);
+});
+
 describe('addresses', () => {
   test('a ClusterIP Service goes by its DNS name, in the embedded cluster by its address', () => {
     expect(see().status.service?.url).toBe('web.lab:80');
     expect(see(objects(), {}, 'ip').status.service?.url).toBe('10.96.0.9:80');
+  });
+
+  test('a NodePort Service goes by its DNS name too, and shows its node ports', () => {
+    const run = see(withService({ spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30_080 }] } }));
+    expect(run.status.service).toMatchObject({
+      type: 'NodePort',
+      url: 'web.lab:80',
+      ports: [{ port: 80, targetPort: '80', nodePort: 30_080, protocol: 'TCP' }],
+    });
+  });
+
+  test('a headless Service has no address of its own', () => {
+    const headless = withService({ spec: { clusterIP: 'None' } });
+    expect(see(headless).status.service).toMatchObject({ clusterIP: null, url: 'web.lab:80' });
+    expect(see(headless, {}, 'ip').status.service).toMatchObject({ url: null, urls: [] });
+  });
+
+  test('a LoadBalancer that waits for its address is reached inside the cluster', () => {
+    const run = see(withService({ spec: { type: 'LoadBalancer', externalIPs: ['192.0.2.7'] } }));
+    expect(run.status.service).toMatchObject({
+      url: 'web.lab:80',
+      ip: null,
+      hostname: null,
+      externalIPs: ['192.0.2.7'],
+    });
+  });
+
+  test('every port has its base address, the first one first', () => {
+    const ports = [
+      { name: 'web', port: 80 },
+      { name: 'admin', port: 9000 },
+      { port: 7000, name: 'extra' },
+    ];
+    const { service: info } = see(withService({ spec: { ports } })).status;
+    expect(info?.urls.map(({ name, url, port }) => [name, url, port])).toEqual([
+      ['base', 'http://web.lab:80/', 80],
+      ['admin', 'http://web.lab:9000/', 9000],
+      ['extra', 'http://web.lab:7000/', 7000],
+    ]);
+  });
+
+  test('a Service without ports has no address', () => {
+    const external = { type: 'ExternalName' as const, externalName: 'api.example', ports: [] };
+    expect(see(withService({ spec: external })).status.service).toMatchObject({ url: null, urls: [] });
   });
 
   test.each([

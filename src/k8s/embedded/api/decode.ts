@@ -163,7 +163,10 @@ function zeroOf(schema: Schema, place: Place, reader: Reader): Json | undefined 
     case 'struct':
       return schema.pointer ? undefined : struct({}, schema, place, reader);
     case 'string':
+    case 'bytes':
       return '';
+    case 'quantity':
+      return '0';
     case 'integer':
     case 'int-or-string':
       return 0;
@@ -248,7 +251,7 @@ const base64Form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}
 function base64(value: string, { refuse }: Reader): string {
   const plain = value.replace(/[\r\n]/g, '');
   if (base64Form.test(plain)) return plain;
-  const place = /[^A-Za-z0-9+/=]/.exec(plain)?.index ?? plain.length;
+  const place = /[^A-Za-z0-9+/=]/.exec(plain)?.index ?? plain.length - (plain.length % 4);
   throw refuse(`illegal base64 data at input byte ${place}`);
 }
 

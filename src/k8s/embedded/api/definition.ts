@@ -51,6 +51,8 @@ export interface Definition {
   readonly logs?: boolean;
   /** A delete answers with the object instead of a Status. */
   readonly deleteReturnsObject?: boolean;
+  /** Replacing what is not there makes it. */
+  readonly createOnUpdate?: boolean;
   /** Objects can be deleted one by one only. */
   readonly singleDelete?: boolean;
   /** What of the metadata a write to `status` leaves as it is, besides what no write can change. */

@@ -146,6 +146,7 @@ export function changeObject(core: Core, request: WriteRequest, change: Change):
 /** A JSON or YAML body as the next state. */
 export function replaceObject(core: Core, request: WriteRequest, value: unknown): Draft {
   const { definition, name = '' } = request;
+  if (makesNew(core, request)) return createNamed(core, request, value);
   return changeObject(core, request, (live) => {
     const next = readObject(request, value, live);
     placeInNamespace(request, next);
@@ -159,6 +160,24 @@ export function replaceObject(core: Core, request: WriteRequest, value: unknown)
     if (definition.custom && !resourceVersion) throw unversioned(definition, name);
     return next;
   });
+}
+
+/** Whether a replacement is the creation of an object. */
+export function makesNew(core: Core, { definition, namespace, name = '', subresource }: WriteRequest): boolean {
+  if (!definition.createOnUpdate || subresource) return false;
+  return core.collection(definition).get(namespace, name) === undefined;
+}
+
+function createNamed(core: Core, request: WriteRequest, value: unknown): Draft {
+  const { definition, name = '' } = request;
+  const { metadata } = readObject(request, value, undefined);
+  if (metadata.name !== name) throw misnamed(metadata.name, name);
+  if (metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: `;
+    throw conflict(definition, name, why);
+  }
+  // Which version it was meant to replace does not matter any more.
+  return createObject(core, request, { ...(value as JsonObject), metadata: { ...metadata, resourceVersion: '' } });
 }
 
 /** Custom resources can't be replaced without saying which version is meant; the server names their plural here. */

@@ -6,7 +6,7 @@ import { getObject, listObjects, parseVersion } from '../read.ts';
 import { getScale, replaceScale } from '../scale.ts';
 import { matcher } from '../select.ts';
 import { methodNotAllowed, noSuchResource, tooLargeVersion, unclassified } from '../status.ts';
-import { createObject, replaceObject, type WriteRequest } from '../write.ts';
+import { createObject, makesNew, replaceObject, type WriteRequest } from '../write.ts';
 import { readObjectBody } from './object-body.ts';
 import { serveLog } from './logs.ts';
 import { deleteRequest, flag, integer, selection, writeRequest } from './options.ts';
@@ -72,7 +72,8 @@ async function serveObject(core: Core, exchange: Exchange, target: Target): Prom
       return sendObject(core, exchange, definition, 200, readTarget(core, exchange, target));
     case 'PUT': {
       const [request, value] = await writeWithBody(exchange, target);
-      return sendObject(core, exchange, definition, 200, replaceObject(core, request, value));
+      const code = makesNew(core, request) ? 201 : 200;
+      return sendObject(core, exchange, definition, code, replaceObject(core, request, value));
     }
     case 'PATCH': {
       const { object, created } = await patchTarget(core, exchange, target);

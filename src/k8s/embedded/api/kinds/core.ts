@@ -189,6 +189,7 @@ function selectInvolved(field: keyof KubeEvent['involvedObject']): (object: Draf
 }
 
 export const event: Definition = {
+  createOnUpdate: true,
   group: '',
   version: 'v1',
   kind: 'Event',

@@ -25,19 +25,42 @@ const none = 'None';
 function defaultService(object: Draft, old: Draft | undefined): void {
   const spec = specOfService(object);
   spec.sessionAffinity ??= 'None';
+  if (spec.sessionAffinity === 'ClientIP') spec.sessionAffinityConfig ??= { clientIP: { timeoutSeconds: 10_800 } };
+  else delete spec.sessionAffinityConfig;
   spec.type ??= 'ClusterIP';
   for (const port of spec.ports ?? []) {
     port.protocol ??= 'TCP';
     if (!port.targetPort) port.targetPort = port.port;
   }
-  const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-  if (outside) spec.externalTrafficPolicy ??= 'Cluster';
+  if (isOutside(spec)) spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
   if (spec.type === 'ExternalName') return;
   spec.internalTrafficPolicy ??= 'Cluster';
-  spec.ipFamilies ??= ['IPv4'];
-  spec.ipFamilyPolicy ??= 'SingleStack';
   keepAddress(spec, old);
+}
+
+/** Whether it can be reached from outside of the cluster. */
+function isOutside({ type, externalIPs = [] }: ServiceSpec): boolean {
+  return type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
+}
+
+/** What only made sense outside of the cluster goes with it, unless the client says something about it. */
+function dropOutside(object: Draft, old: Draft): void {
+  const [spec, before] = [specOfService(object), specOfService(old)];
+  if (isOutside(spec) || spec.externalTrafficPolicy !== before.externalTrafficPolicy) return;
+  const { externalTrafficPolicy: _, ...rest } = spec;
+  object.spec = rest;
+}
+
+/** What the server decides together with the address, so that it is no field of whoever wrote the Service. */
+function defaultFamilies(object: Draft): void {
+  const spec = specOfService(object);
+  if (spec.type === 'ExternalName') return;
+  object.spec = {
+    ...spec,
+    ipFamilies: spec.ipFamilies ?? ['IPv4'],
+    ipFamilyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
+  };
 }
 
 /** A client that does not repeat the address means to keep it. */
@@ -45,6 +68,8 @@ function keepAddress(spec: ServiceSpec, old: Draft | undefined): void {
   const before = old ? specOfService(old) : undefined;
   if (!spec.clusterIP && before?.clusterIP && before.type !== 'ExternalName') spec.clusterIP = before.clusterIP;
   if (spec.clusterIP) spec.clusterIPs ??= [spec.clusterIP];
+  if (!before || before.type === 'ExternalName') return;
+  for (const field of ['ipFamilies', 'ipFamilyPolicy']) if (before[field] !== undefined) spec[field] ??= before[field];
 }
 
 function takesAddress(spec: ServiceSpec): boolean {
@@ -64,6 +89,8 @@ function release(object: Draft, around: Surroundings): void {
 }
 
 function prepareUpdate(object: Draft, old: Draft, around: Surroundings): void {
+  defaultFamilies(object);
+  dropOutside(object, old);
   if (specOfService(object).type !== 'ExternalName') return allocate(object, around);
   if (specOfService(old).type !== 'ExternalName') release(old, around);
 }
@@ -79,7 +106,11 @@ function validateService(object: Draft): FieldError[] {
   const affinities = ['ClientIP', 'None'];
   const affinity = String(spec.sessionAffinity);
   if (!affinities.includes(affinity)) errors.push(unsupportedValue('spec.sessionAffinity', affinity, affinities));
-  const { clusterIP } = spec;
+  const { clusterIP, externalTrafficPolicy } = spec;
+  if (externalTrafficPolicy !== undefined && !isOutside(spec)) {
+    const detail = 'may only be set for externally-accessible services';
+    errors.push(invalidValue('spec.externalTrafficPolicy', externalTrafficPolicy, detail));
+  }
   if (clusterIP && clusterIP !== none && !isIPv4(clusterIP) && !isIPv6(clusterIP)) {
     errors.push(
       invalidValue('spec.clusterIPs[0]', clusterIP, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
@@ -148,6 +179,7 @@ function externalText(object: Draft): string {
 
 export const service: Definition = {
   deleteReturnsObject: true,
+  createOnUpdate: true,
   group: '',
   version: 'v1',
   kind: 'Service',
@@ -178,6 +210,7 @@ export const service: Definition = {
     textColumn('Selector', 'Labels of the Pods.', (object) => joined(specOfService(object).selector), 1),
   ],
   applyDefaults: defaultService,
+  prepareCreate: defaultFamilies,
   allocate,
   prepareUpdate,
   validate: validateService,

@@ -51,13 +51,15 @@ export function validateWorkload(spec: { selector?: LabelSelector; template?: Po
   const errors = validateLabelSelector(selector, 'spec.selector');
   if (empty) {
     errors.push(
-      selector && Object.keys(selector).length > 0
+      selector
         ? invalidValue('spec.selector', selector, 'empty selector is invalid for deployment')
         : requiredValue('spec.selector'),
     );
   }
   const labels = template?.metadata?.labels;
-  if (selector && !empty && errors.length === 0 && !matchesSelector(selector, labels)) {
+  // No selector selects nothing, an empty one everything.
+  const matches = selector ? empty || errors.length > 0 || matchesSelector(selector, labels) : false;
+  if (!matches) {
     errors.push(
       invalidValue('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
     );

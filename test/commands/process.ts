@@ -16,6 +16,8 @@ export interface ServerProcess {
   child: ChildProcess;
   /** The addresses of the ready line. */
   ready: Endpoints;
+  /** Resolves with its exit code. */
+  readonly ended: Promise<number | null>;
   /** Ends it with a signal and waits. */
   end(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -65,6 +67,7 @@ export async function startProcess(env: Record<string, string>, cwd = process.cw
   return {
     child,
     ready: await Promise.race([ready, failed]),
+    ended: exited.then(([code]) => code as number | null),
     async end(signal = 'SIGTERM') {
       child.kill(signal);
       await exited;

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { type ServerProcess, serverEnvironment, startProcess } from '../commands/process.ts';
+import type { Balancer } from './balancer.ts';
+
+export interface Replica {
+  readonly url: string;
+  /** As in a rolling update: it is told to end, leaves the balancer late, ends, and a new one takes its place. */
+  restart(): Promise<{ exitCode: number | null; seconds: number }>;
+  stop(): Promise<void>;
+}
+
+/** The cluster that all replicas are servers of. */
+export async function startCluster(folder: string): Promise<{ kubeconfig: string; stop(): Promise<void> }> {
+  const dataDir = join(folder, 'cluster');
+  const server = await startProcess(serverEnvironment(dataDir, { SLIPWAY_DEMO: 'false' }));
+  return { kubeconfig: join(dataDir, 'kubeconfig'), stop: () => server.end() };
+}
+
+/** A server behind the balancer. */
+export async function startReplica(
+  dataDir: string,
+  balancer: Balancer,
+  settings: { drainMs: number; kubeconfig: string },
+): Promise<Replica> {
+  const start = (): Promise<ServerProcess> =>
+    startProcess(
+      serverEnvironment(dataDir, {
+        SLIPWAY_CLUSTER: 'kubeconfig',
+        KUBECONFIG: settings.kubeconfig,
+        SLIPWAY_METRICS_PORT: '0',
+        SLIPWAY_DRAIN_MS: String(settings.drainMs),
+      }),
+    );
+  const enter = (): string => {
+    const { origin } = new URL(running.ready.graphql);
+    balancer.add(origin);
+    return origin;
+  };
+  let running = await start();
+  let url = enter();
+
+  return {
+    get url() {
+      return url;
+    },
+    async restart() {
+      const began = performance.now();
+      running.child.kill('SIGTERM');
+      await notReady(url);
+      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections.
+      await balancer.connections(url, 5);
+      balancer.remove(url);
+      const exitCode = await running.ended;
+      const seconds = (performance.now() - began) / 1000;
+      running = await start();
+      url = enter();
+      return { exitCode, seconds };
+    },
+    stop: () => running.end(),
+  };
+}
+
+async function notReady(url: string): Promise<void> {
+  for (;;) if ((await fetch(`${url}/readyz`)).status === 503) return;
+}

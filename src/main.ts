@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
 import { BootError } from './boot-error.ts';
-import { readSettings } from './config.ts';
+import { type Environment, readSettings } from './config.ts';
 import { createLog } from './log.ts';
+import { checkCluster } from './commands/check.ts';
+import { printManifests } from './commands/manifests.ts';
 import { printSchemaCommand } from './commands/schema.ts';
 import { serve } from './commands/serve.ts';
 
@@ -13,27 +15,60 @@ const exitConfig = 78;
 const longestStopMs = 25_000;
 const usage = `slipway [command] [--config FILE]
 
-  serve    start the server (default)
-  schema   print the GraphQL schema of the enabled modules
+  serve       start the server (default)
+  schema      print the GraphQL schema of the enabled modules
+  manifests   print the objects that run this configuration on a cluster, for kubectl apply
+  check       tell which rights, kinds and Gateways are missing on the cluster
 
-  --config FILE   YAML file: modules, then one key for each module (SLIPWAY_CONFIG)
-  --help          this text
+  --config FILE            YAML file: modules, then one key for each module (SLIPWAY_CONFIG)
+  --help                   this text
+
+  manifests:
+  --image IMAGE            default: slipway with this version
+  --namespace NAMESPACE    where it will run; default: slipway
+  --replicas N             default: 2
+
+  check:
+  --as USER                whose rights, such as system:serviceaccount:slipway:slipway; default: our own
 `;
 
+const options = {
+  config: { type: 'string' },
+  help: { type: 'boolean' },
+  image: { type: 'string' },
+  namespace: { type: 'string' },
+  replicas: { type: 'string' },
+  as: { type: 'string' },
+} as const;
+
+let failure = "Slipway can't start";
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { config: { type: 'string' }, help: { type: 'boolean' } },
-  });
+  const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (values.help) return void process.stdout.write(usage);
   const environment = { ...process.env, ...(values.config && { SLIPWAY_CONFIG: values.config }) };
   const [command = 'serve'] = positionals;
-  if (command === 'schema') return void process.stdout.write(await printSchemaCommand(environment));
-  if (command !== 'serve') {
-    process.stderr.write(`slipway: there is no command "${command}".\n\n${usage}`);
-    process.exitCode = exitConfig;
-    return;
+  if (command !== 'serve') failure = 'The configuration has problems';
+  switch (command) {
+    case 'serve':
+      return run(environment);
+    case 'schema':
+      return void process.stdout.write(await printSchemaCommand(environment));
+    case 'manifests':
+      return void process.stdout.write(await printManifests(environment, values));
+    case 'check': {
+      const { text, problems } = await checkCluster(environment, values);
+      process.stdout.write(text);
+      process.exitCode = problems === 0 ? 0 : 1;
+      return;
+    }
+    default:
+      process.stderr.write(`slipway: there is no command "${command}".\n\n${usage}`);
+      process.exitCode = exitConfig;
   }
+}
+
+async function run(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
   const log = createLog(settings.SLIPWAY_LOG_LEVEL);
   for (const event of ['unhandledRejection', 'uncaughtException']) {
@@ -70,9 +105,8 @@ try {
   await main();
 } catch (error) {
   if (error instanceof BootError) {
-    process.stderr.write(
-      `Slipway can't start:\n${error.problems.map((_, i) => `  - ${error.message.split('\n')[i]}`).join('\n')}\n`,
-    );
+    const problems = error.problems.map((_, index) => `  - ${error.message.split('\n')[index]}`);
+    process.stderr.write(`${[`${failure}:`, ...problems].join('\n')}\n`);
     process.exit(exitConfig);
   }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -61,6 +61,20 @@ export interface PolicyRule {
   resourceNames?: string[];
 }
 
+/** What a module may look at to say what is missing. */
+export interface CheckTarget<Config> {
+  config: Config;
+  client: KubeClient;
+  /** The watched ones; null: all. */
+  namespaces: readonly string[] | null;
+}
+
+/** Something on the cluster that keeps a module from working, and how to mend it. */
+export interface Finding {
+  message: string;
+  remedy: string;
+}
+
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 /** What a module's `start` gets; its functions may be taken apart from it. */
@@ -144,6 +158,13 @@ export interface Module<
   readonly config?: StandardSchema<Config>;
   /** What our own identity needs in the cluster; rendered into the chart. */
   readonly rbac?: readonly PolicyRule[] | ((config: Config) => readonly PolicyRule[]);
+  /**
+   * What callers need for what they ask of this module. Our own identity needs it only where it acts for them: without
+   * impersonation (authorizer `roles`), or for the local user.
+   */
+  readonly callerRbac?: readonly PolicyRule[] | ((config: Config) => readonly PolicyRule[]);
+  /** What else must be true of the cluster; `slipway check` asks with our own identity. Rejects only with an ApiError. */
+  readonly check?: (target: CheckTarget<Config>) => Promise<readonly Finding[]>;
   /** Kinds read from the shared cache: one watch per kind, whoever asks. */
   readonly watches?: readonly Watch[] | ((config: Config) => readonly Watch[]);
   /** Pure: no I/O, no services; may run many times in a process. */

@@ -7,6 +7,7 @@ import { type EmbeddedCluster, startEmbedded } from '../k8s/embedded/index.ts';
 import type { Log } from '../log.ts';
 import { Metrics } from '../modules/metrics/service.ts';
 import { type RunningServer, createServer } from '../server.ts';
+import { connectionOf } from './connection.ts';
 import { loadModules } from './load-modules.ts';
 
 /** The endpoints of a Service are usually updated everywhere by then. */
@@ -23,22 +24,7 @@ export async function serve(
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const embedded = settings.SLIPWAY_CLUSTER === 'embedded' ? await startEmbeddedCluster(settings, dataDir, log) : null;
   try {
-    const cluster = await connect({
-      mode:
-        settings.SLIPWAY_CLUSTER === 'embedded'
-          ? 'EMBEDDED'
-          : settings.SLIPWAY_CLUSTER === 'kubeconfig'
-            ? 'KUBECONFIG'
-            : 'IN_CLUSTER',
-      namespaces: settings.SLIPWAY_NAMESPACES ?? null,
-      namespace: settings.SLIPWAY_NAMESPACE,
-      ...(settings.SLIPWAY_KUBE_CONTEXT !== undefined && { context: settings.SLIPWAY_KUBE_CONTEXT }),
-      ...(embedded && { embedded }),
-      ...(environment.KUBECONFIG && { kubeconfig: environment.KUBECONFIG }),
-      environment,
-      clock: systemClock,
-      log,
-    });
+    const cluster = await connect({ ...connectionOf(settings, environment, log), ...(embedded && { embedded }) });
     const server = await createServer({
       modules,
       config,

@@ -45,6 +45,12 @@ export async function connect(options: ConnectOptions): Promise<ClusterConnectio
   return { open: (watches) => Promise.resolve(openCluster(options, endpoint, watches)) };
 }
 
+/** HTTP to the cluster without caches: for a look at it. Rejects as `connect` does. */
+export function openTransport(options: ConnectOptions): Transport {
+  const { url, tls, credentials } = endpointOf(options);
+  return createTransport({ url, tls, ...(credentials && { credentials }) });
+}
+
 function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }: ConnectOptions): Endpoint {
   switch (mode) {
     case 'KUBECONFIG':

@@ -2,6 +2,7 @@ import { defineModule } from '../../module.ts';
 import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
 import { exposeAction } from './action.ts';
+import { checkParent } from './check.ts';
 import { chooseBackends, readByAny } from './backends.ts';
 import { createChanges } from './changes.ts';
 import { config } from './config.ts';
@@ -13,7 +14,7 @@ import { Gateways, PolicyBackend } from './service.ts';
 import { createStore } from './store.ts';
 import { startSweep } from './sweep.ts';
 import { defaultParent } from './targets.ts';
-import { gatewayRules, gatewayWatches } from './watches.ts';
+import { callerRules, gatewayRules, gatewayWatches } from './watches.ts';
 
 /** Exposes services on public hostnames, protected, and says how that is going. */
 export const gateways = defineModule({
@@ -31,6 +32,8 @@ export const gateways = defineModule({
   },
   config,
   rbac: gatewayRules,
+  callerRbac: callerRules,
+  check: checkParent,
   watches: gatewayWatches,
   schema: addGateways,
   start(host) {

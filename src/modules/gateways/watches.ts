@@ -31,3 +31,14 @@ export const gatewayRules: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['namespaces', 'services'], verbs: read },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
 ];
+
+/** What callers need to expose services and to make the passwords and keys for it. */
+export const callerRules: readonly PolicyRule[] = [
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['get', 'create', 'patch', 'delete'] },
+  {
+    apiGroups: ['gateway.envoyproxy.io'],
+    resources: ['securitypolicies'],
+    verbs: ['get', 'create', 'patch', 'delete'],
+  },
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+];

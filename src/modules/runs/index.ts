@@ -1,11 +1,11 @@
-import { type PolicyRule, defineModule } from '../../module.ts';
+import { defineModule } from '../../module.ts';
 import { runActions } from './actions.ts';
 import { runsConfig } from './config.ts';
 import { createRuns } from './runs.ts';
 import { addRuns } from './schema/index.ts';
 import { RunAction, RunSource, Runs } from './service.ts';
 import { builtinSources } from './sources/index.ts';
-import { watchRules, runWatches } from './watches.ts';
+import { callerRules, runWatches, watchRules } from './watches.ts';
 import { RunOperations, createOperations } from './write/operations.ts';
 
 /** Finds, judges, starts, stops and scales service runs. */
@@ -15,7 +15,8 @@ export const runs = defineModule({
   provides: { runs: Runs, operations: RunOperations, sources: RunSource, actions: RunAction },
   uses: { sources: RunSource },
   config: runsConfig,
-  rbac: (): PolicyRule[] => watchRules,
+  rbac: watchRules,
+  callerRbac: callerRules,
   watches: runWatches,
   schema: addRuns,
   start(host) {

@@ -26,6 +26,8 @@ export interface EmbeddedOptions {
   demo: boolean;
   /** Default namespace for writes. */
   namespace: string;
+  /** Whether the system has loopback aliases. @default what it says itself */
+  aliases?: boolean;
   clock: Clock;
   log: Log;
 }
@@ -51,7 +53,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
     }
   };
   try {
-    const addresses = await createAddressPool();
+    const addresses = await createAddressPool(options.aliases === undefined ? {} : { aliases: options.aliases });
     const api = await startApi({
       dataDir,
       port: options.apiPort,

@@ -37,6 +37,20 @@ describe('port and path', () => {
     expect(refusal({ port })).toBe('INVALID PORT_RANGE port');
   });
 
+  test('a port that the embedded cluster serves on another number is shown and named with it', () => {
+    const view = runView({
+      metadata: { annotations: { 'slipway.dev/ports': '{"8000":40123}' } },
+      service: { clusterIP: '127.0.0.1' },
+      url: '127.0.0.1:40123',
+    });
+    const resolve = (input: TargetInput) => resolveTarget(view, input, endpointsOf(view), () => true);
+    const shown = { origin: 'http://127.0.0.1:40123', path: '/x', service: { port: 8000 } };
+    expect(resolve({ port: 8000, path: '/x' })).toMatchObject(shown);
+    expect(resolve({ url: 'http://127.0.0.1:40123/x' })).toMatchObject(shown);
+    expect(() => resolve({ port: 40_123 })).toThrow('not a port of this service');
+    expect(() => resolve({ url: 'http://127.0.0.1:8000/x' })).toThrow(SlipwayError);
+  });
+
   test('a headless Service is reached at its Pod', () => {
     expect(resolved({}, { service: { clusterIP: 'None' } })).toMatchObject({
       address: '10.2.3.4',

@@ -124,6 +124,24 @@ describe('addresses', () => {
     expect(see(withService({ spec: external })).status.service).toMatchObject({ url: null, urls: [] });
   });
 
+  test('where the embedded cluster serves a port on another number, its addresses have that number', () => {
+    const annotations = { 'slipway.dev/ports': '{"80":40123}' };
+    const moved = objects({
+      service: service({ metadata: { annotations }, spec: { clusterIP: '127.0.0.1' } }),
+      aliases: [
+        service({ metadata: { name: 'web-latest', uid: 'alias', annotations }, spec: { clusterIP: '127.0.0.1' } }),
+      ],
+    });
+    const run = see(moved, {}, 'ip');
+    expect(run.status.service).toMatchObject({
+      url: '127.0.0.1:40123',
+      aliases: ['127.0.0.1:40123'],
+      ports: [{ port: 80 }],
+    });
+    expect(urls(run)).toEqual(['GET http://127.0.0.1:40123/']);
+    expect(see(moved).status.service?.url).toBe('web.lab:80');
+  });
+
   test.each([
     ['hostname', { hostname: 'lb.example' }, 'lb.example:80'],
     ['address', { ip: '192.0.2.1' }, '192.0.2.1:80'],

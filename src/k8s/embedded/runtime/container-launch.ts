@@ -48,8 +48,24 @@ function checkFolder(path: string): void {
   if (!folder) throw new ContainerConfigError(`working directory "${path}" does not exist or is not a folder`);
 }
 
+/** What would change what the program does, and is not to be had here, is refused rather than left out. */
+function checkSupported(container: Container): void {
+  const { volumeMounts, restartPolicy } = container as { volumeMounts?: unknown[]; restartPolicy?: string };
+  if (volumeMounts?.length) {
+    throw new ContainerConfigError(
+      'volume mounts are not supported here: local programs see the files of this machine',
+    );
+  }
+  if (restartPolicy === 'Always') {
+    throw new ContainerConfigError(
+      'restartable init containers are not supported here: make it a container of the Pod',
+    );
+  }
+}
+
 /** Resolves all that the container refers to; throws a ContainerConfigError. */
 export function prepareLaunch(part: LaunchPart, pod: Pod, container: Container, address: string): Launch {
+  checkSupported(container);
   const port = firstPort(pod, container);
   const given = { ...part.baseEnv, HOST: address, ...(port !== undefined && { PORT: String(port) }) };
   const env = environment(container, pod, address, given, part.references(pod.metadata.namespace));

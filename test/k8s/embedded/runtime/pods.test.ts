@@ -254,9 +254,15 @@ describe('what a container refers to', () => {
       container: { env: [{ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.hostname' } } }] },
       why: 'fieldRef "spec.hostname" is not supported',
     },
+    {
+      what: 'a volume',
+      container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+      why: 'volume mounts are not supported here: local programs see the files of this machine',
+    },
     { what: 'a command', container: { command: [] }, why: 'no command is given: set the program to run in "command"' },
   ])('must be there: $what', async ({ container, why }) => {
-    await world.pod('web', { ...waiting, ...container });
+    const spec = { volumes: [{ name: 'data', emptyDir: {} }] };
+    await world.pod('web', { ...waiting, ...container }, spec as object);
     expect(await waits(why)).toBe('CreateContainerConfigError');
   });
 

@@ -31,6 +31,17 @@ export const rows: Row[] = [
     /`process`/,
   ],
   [
+    'an image whose pull is not tried again yet',
+    'IMAGE_PULL',
+    'DEGRADED',
+    'ERROR',
+    oneUnready({
+      container: waiting('ImagePullBackOff', 'Back-off pulling image "shop:1": ErrImagePull: shop:1: not found'),
+    }),
+    /^Container main of Pod web-1-a can't get its image "shop:1": shop:1: not found\.$/,
+    /name and tag/,
+  ],
+  [
     'a missing Secret',
     'CONTAINER_CONFIG',
     'DEGRADED',

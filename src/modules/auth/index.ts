@@ -1,6 +1,7 @@
 import { Auth } from '../../auth.ts';
 import { type PolicyRule, defineModule } from '../../module.ts';
-import { type AuthConfig, authConfig } from './config.ts';
+import { Metrics } from '../metrics/service.ts';
+import { authConfig } from './config.ts';
 import { localAuth } from './local.ts';
 import { createSignIn } from './sign-in.ts';
 
@@ -9,12 +10,13 @@ export const auth = defineModule({
   name: 'auth',
   description: 'Who callers are and what they may do.',
   provides: { auth: Auth },
+  uses: { metrics: Metrics },
   config: authConfig,
   rbac: (config) => (config?.authorizer === 'kubernetes' ? reviewRules : []),
-  start: (host) => ({ auth: host.config ? createSignIn({ ...host, config: host.config }) : localAuth }),
+  start: (host) => ({
+    auth: host.config ? createSignIn({ ...host, metrics: host.deps.metrics, config: host.config }) : localAuth,
+  }),
 });
-
-export type { AuthConfig };
 
 /** To ask for each caller, and to write in their name. Names come from tokens, so they can't be listed here. */
 const reviewRules: PolicyRule[] = [

@@ -30,7 +30,7 @@ export interface Keys {
 
 /** Begins to fetch at once; a provider that is away is asked again until it answers. */
 export function createKeys({ fetchKeys, clock, log, random }: KeysOptions): Keys {
-  const backoff = createBackoff(random);
+  const backoff = createBackoff(random, 0);
   let held: { find: JWTVerifyGetKey; at: number } | null = null;
   let failure = "The identity provider's keys have not been fetched yet.";
   let fetching: Promise<void> | null = null;
@@ -41,21 +41,21 @@ export function createKeys({ fetchKeys, clock, log, random }: KeysOptions): Keys
   const fresh = () => (held && clock.now() - held.at < longestAgeMs ? held : null);
 
   async function fetchOnce(): Promise<void> {
+    const before = fresh();
+    let error: unknown = null;
     try {
       const find = createLocalJWKSet(await fetchKeys());
       held = { find, at: clock.now() };
       backoff.reset();
-      again(refreshMs);
-    } catch (error) {
-      failure = error instanceof Error ? error.message : String(error);
-      if (!stopped)
-        log.warn({ err: error, serving: fresh() !== null }, "the identity provider's keys were not fetched");
-      again(backoff.next());
+    } catch (thrown) {
+      error = thrown;
+      failure = thrown instanceof Error ? thrown.message : String(thrown);
     }
-  }
-
-  function again(ms: number): void {
-    if (!stopped) cancel = clock.after(ms, () => void refresh());
+    fetching = null;
+    if (stopped) return;
+    cancel = clock.after(error === null ? refreshMs : backoff.next(), () => void refresh());
+    if (error === null) log.debug("the identity provider's keys were fetched");
+    else log.warn({ err: error, serving: before !== null }, "the identity provider's keys were not fetched");
   }
 
   /** Never rejects; those who want it at the same time share one. */
@@ -63,7 +63,7 @@ export function createKeys({ fetchKeys, clock, log, random }: KeysOptions): Keys
     if (fetching) return fetching;
     cancel();
     askedAt = clock.now();
-    fetching = fetchOnce().finally(() => (fetching = null));
+    fetching = fetchOnce();
     return fetching;
   }
 

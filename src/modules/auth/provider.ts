@@ -1,7 +1,6 @@
 import type { JSONWebKeySet, JWK } from 'jose';
 import { Agent, request } from 'undici';
 import type { Clock } from '../../clock.ts';
-import { guardSilence } from '../../k8s/deadline.ts';
 import { isPlain, urlProblem } from './config.ts';
 
 const timeoutMs = 5_000;
@@ -34,21 +33,22 @@ export interface Provider {
 }
 
 export function createProvider({ issuer, jwksUri, plain, clock, signal }: ProviderOptions): Provider {
-  const agent = new Agent({ connect: { timeout: timeoutMs }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+  const agent = new Agent({ connect: { timeout: timeoutMs } });
   let discovered: string | null = null;
 
   async function fetchJson(url: string, what: string): Promise<unknown> {
-    const guard = guardSilence(clock, signal, timeoutMs);
+    const late = new AbortController();
+    const cancel = clock.after(timeoutMs, () => late.abort());
     try {
-      const text = await read(url, what, agent, guard.signal);
+      const text = await read(url, what, agent, AbortSignal.any([signal, late.signal]));
       return JSON.parse(text) as unknown;
     } catch (cause) {
       if (cause instanceof ProviderFault) throw cause;
-      if (guard.expired) throw new ProviderFault(`${what} did not come in time.`, { cause });
+      if (late.signal.aborted) throw new ProviderFault(`${what} did not come in time.`, { cause });
       if (cause instanceof SyntaxError) throw new ProviderFault(`${what} is not JSON.`);
       throw new ProviderFault(`${what} can not be fetched.`, { cause });
     } finally {
-      guard.clear();
+      cancel();
     }
   }
 

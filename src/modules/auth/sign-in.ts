@@ -5,7 +5,8 @@ import { SlipwayError } from '../../errors.ts';
 import { createReviewedAccess } from '../../k8s/access.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
 import { deployments, httpRoutes, services } from '../../k8s/resources.ts';
-import type { Host } from '../../module.ts';
+import type { Host, Refs } from '../../module.ts';
+import type { Metrics } from '../metrics/service.ts';
 import { bearerToken, notValid } from './bearer.ts';
 import { identityOf } from './claims.ts';
 import { type SignInConfig, isPlain } from './config.ts';
@@ -14,10 +15,16 @@ import { createProvider } from './provider.ts';
 import { createRoleAccess } from './roles.ts';
 import { createTokenVerifier } from './token.ts';
 
-type Parts = Pick<Host<SignInConfig, {}, {}>, 'config' | 'cluster' | 'clock' | 'log' | 'signal' | 'onStop' | 'ready'>;
+type Parts = Pick<
+  Host<SignInConfig, Refs, Refs>,
+  'config' | 'cluster' | 'clock' | 'log' | 'signal' | 'onStop' | 'ready'
+> & {
+  metrics: Metrics | undefined;
+};
 
 /** Callers by their access tokens. */
-export function createSignIn({ config, cluster, clock, log, signal, onStop, ready }: Parts): Auth {
+export function createSignIn(parts: Parts): Auth {
+  const { config, cluster, clock, log, signal, onStop, ready, metrics } = parts;
   checkAddresses(config, cluster);
   const { issuer, jwksUri, authorizer } = config;
   const provider = createProvider({ issuer, jwksUri, plain: isPlain(issuer), clock, signal });
@@ -30,19 +37,27 @@ export function createSignIn({ config, cluster, clock, log, signal, onStop, read
   if (cluster.mode === 'EMBEDDED' && authorizer === 'kubernetes') {
     log.warn('the embedded cluster has no RBAC: everybody who signs in may do everything, also run local programs');
   }
+  const count = metrics?.counter({
+    name: 'slipway_sign_ins_total',
+    help: 'Access tokens that were shown, by what became of them.',
+    labels: { result: ['accepted', 'refused', 'unavailable'] },
+  });
   const verify = createTokenVerifier(config, keys.find, clock);
   return {
     signIn: true,
-    access: accessBy(config, { cluster, clock, signal }),
+    access: accessBy(parts),
     async authenticate(headers, connectionParams) {
       const token = bearerToken(headers, connectionParams);
       try {
         const { payload, expiresAt } = await verify(token);
         const { name, groups, roles } = identityOf(payload, config);
+        count?.({ result: 'accepted' });
         const how = authorizer === 'roles' ? { roles, ownIdentity: true } : {};
         return { name, groups, anonymous: false, local: false, expiresAt, ...how };
       } catch (error) {
-        if (error instanceof SlipwayError) throw error;
+        const unavailable = error instanceof SlipwayError;
+        count?.({ result: unavailable ? 'unavailable' : 'refused' });
+        if (unavailable) throw error;
         // The error itself may carry the claims.
         log.debug({ reason: reasonOf(error) }, 'an access token was refused');
         throw notValid();
@@ -57,17 +72,19 @@ function reasonOf(error: unknown): string {
   return String(code ?? (name === 'TokenRefusal' ? message : name));
 }
 
-function accessBy(
-  { authorizer }: SignInConfig,
-  { cluster, clock, signal }: Pick<Parts, 'cluster' | 'clock' | 'signal'>,
-): (caller: Caller) => Access {
+function accessBy({ config, cluster, clock, signal, metrics }: Parts): (caller: Caller) => Access {
   const { client, watchedNamespaces } = cluster;
-  if (authorizer === 'roles') {
+  if (config.authorizer === 'roles') {
     const namespaces = cluster.mode === 'EMBEDDED' ? watchedNamespaces : (watchedNamespaces ?? [cluster.namespace]);
     return createRoleAccess(namespaces);
   }
   const namespaces = () => watchedNamespaces ?? inhabited(cluster);
-  return createReviewedAccess({ client, namespaces, clock, signal });
+  const count = metrics?.counter({
+    name: 'slipway_access_reviews_total',
+    help: "Questions about callers' rights that were put to the cluster.",
+    labels: { answer: ['allowed', 'denied', 'failed'] },
+  });
+  return createReviewedAccess({ client, namespaces, clock, signal, onReview: (answer) => count?.({ answer }) });
 }
 
 /** Where there is anything a caller could see: no other namespace is worth a question. */

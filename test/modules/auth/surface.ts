@@ -82,3 +82,59 @@ export async function openSocket(
     },
   };
 }
+
+/** A subscription over SSE, up to and with SYNCED or its end. */
+export async function firstEvents(url: string, token: string | null, query: string): Promise<string> {
+  const aborter = new AbortController();
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query }),
+    signal: aborter.signal,
+  });
+  let text = '';
+  for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes('SYNCED')) break;
+  }
+  aborter.abort();
+  return text;
+}
+
+/** A subscription over SSE that goes on. */
+export async function openStream(url: string, token: string, query: string) {
+  const aborter = new AbortController();
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query }),
+    signal: aborter.signal,
+  });
+  const arrived = new EventTarget();
+  let text = '';
+  const read = async (): Promise<'complete' | 'cut'> => {
+    try {
+      for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        arrived.dispatchEvent(new Event('text'));
+      }
+      return 'complete';
+    } catch {
+      return 'cut';
+    }
+  };
+  return {
+    text: () => text,
+    /** Resolves when this has been told. */
+    async until(words: string): Promise<void> {
+      while (!text.includes(words)) await once(arrived, 'text');
+    },
+    /** Whether the stream came to its end or was cut. */
+    ended: read(),
+    leave: () => aborter.abort(),
+  };
+}

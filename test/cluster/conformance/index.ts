@@ -6,6 +6,7 @@ import { creating } from './topics/creating.ts';
 import { defaulting } from './topics/defaulting.ts';
 import { collecting, deleting, finalizing } from './topics/deleting.ts';
 import { discovery } from './topics/discovery.ts';
+import { gatewaying } from './topics/gateways.ts';
 import { keeping } from './topics/keeping.ts';
 import { dryRunning, fieldValidating } from './topics/options.ts';
 import { paging } from './topics/paging.ts';
@@ -46,6 +47,7 @@ export const topics: readonly Topic[] = [
   defaulting,
   routing,
   policing,
+  gatewaying,
   reviewing,
   protobuf,
   tables,

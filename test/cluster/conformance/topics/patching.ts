@@ -90,6 +90,19 @@ export const jsonPatching: Topic = {
       ])
         (await api.jsonPatch(path(configMaps, 'misspelt'), [operation])).refuses(422, 'Invalid', unfit, {});
     },
+    'too many operations': async ({ api, path }) => {
+      await api.post(path(configMaps), configMap('flooded'));
+      const operation = { op: 'test', path: '/data/a', value: '1' };
+      const { failure } = await api.jsonPatch(
+        path(configMaps, 'flooded'),
+        Array.from({ length: 10_001 }, () => operation),
+      );
+      expect(failure).toMatchObject({
+        code: 413,
+        reason: 'RequestEntityTooLarge',
+        message: 'Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001',
+      });
+    },
     'a missing object': async ({ api, path }) => {
       (await api.jsonPatch(path(configMaps, 'missing'), [])).refuses(
         404,

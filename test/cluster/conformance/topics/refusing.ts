@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { httpRoutes, securityPolicies } from '../../../../src/k8s/resources.ts';
+import type { Resource } from '../../../../src/k8s/resources.ts';
 import type { World } from '../suite.ts';
 
 export type Spec = Record<string, unknown>;
@@ -13,21 +13,12 @@ export const unchecked =
 /** What the schemas take for a duration. */
 export const durationPattern = "'^([0-9]{1,5}(h|m|s|ms)){1,4}$'";
 
-export async function refuses(
-  world: World,
-  resource: typeof httpRoutes | typeof securityPolicies,
-  body: object,
-  causes: readonly string[],
-) {
+export async function refuses(world: World, resource: Resource, body: object, causes: readonly string[]) {
   const { code, reason, details } = (await world.api.post(world.path(resource), body)).failure;
   expect({ code, reason }).toEqual({ code: 422, reason: 'Invalid' });
   expect(details?.causes?.map(({ field, message }) => `${field}: ${message}`).toSorted()).toEqual(causes.toSorted());
 }
 
-export async function accepts(
-  world: World,
-  resource: typeof httpRoutes | typeof securityPolicies,
-  body: object,
-): Promise<void> {
+export async function accepts(world: World, resource: Resource, body: object): Promise<void> {
   expect((await world.api.post(world.path(resource), body)).code).toBe(201);
 }

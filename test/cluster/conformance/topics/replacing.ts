@@ -51,6 +51,11 @@ export const replacing: Topic = {
         'the name of the object (two) does not match the name on the URL (one)',
       );
     },
+    'a missing Service is created by replacing it': async ({ api, path }) => {
+      const answer = await api.put(path(services, 'new'), service('new'));
+      expect(answer.code).toBe(201);
+      expect((await api.get(path(services, 'new'))).object).toEqual(answer.object);
+    },
     'a missing object is not created by replacing it': async ({ api, path }) => {
       (await api.put(path(configMaps, 'absent'), configMap('absent'))).refuses(
         404,

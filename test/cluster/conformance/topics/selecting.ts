@@ -124,6 +124,11 @@ export const selecting: Topic = {
       expect(await names('involvedObject.name=one,involvedObject.kind=Pod,source=conformance')).toEqual(['first']);
       expect(await names('type=Warning,reason=Tested')).toEqual(['second']);
     },
+    'fields: the names of all namespaces together': async ({ api, path, namespace }) => {
+      await api.post(path(configMaps), configMap('somewhere'));
+      const query = { fieldSelector: `metadata.namespace=${namespace},metadata.name=somewhere` };
+      expect((await api.get('/api/v1/configmaps', { query })).list.items).toHaveLength(1);
+    },
     'label and field selectors work together': async (world) => {
       await three(world);
       expect(await selected(world, { labelSelector: 'app=web', fieldSelector: 'metadata.name!=selected-a' })).toEqual([

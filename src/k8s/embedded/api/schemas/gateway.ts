@@ -65,10 +65,10 @@ const tls = ruled(
   }),
   {
     message: 'certificateRefs or options must be specified when mode is Terminate',
-    holds: (self: NonNullable<Listener['tls']>) =>
-      self.mode !== 'Terminate' ||
-      (self.certificateRefs ?? []).length > 0 ||
-      Object.keys(self.options ?? {}).length > 0,
+    holds({ mode, certificateRefs, options }: NonNullable<Listener['tls']>) {
+      if (mode !== 'Terminate' || Object.keys(options ?? {}).length > 0) return true;
+      return certificateRefs ? certificateRefs.length > 0 : 'no such key: certificateRefs';
+    },
   },
 );
 
@@ -107,6 +107,10 @@ const listeners = ruled(
     "hostname must not be specified for protocols ['TCP', 'UDP']",
     (each) => !['TCP', 'UDP'].includes(each.protocol) || !each.hostname,
   ),
+  {
+    message: 'Listener name must be unique within the Gateway',
+    holds: (self: readonly Listener[]) => new Set(self.map(({ name }) => name)).size === self.length,
+  },
   {
     message: 'Combination of port, protocol and hostname must be unique for each listener',
     holds: (self: readonly Listener[]) =>

@@ -114,7 +114,8 @@ export function createDeploymentController({ api, clock, events, requeue }: Cont
     const { name, namespace, annotations } = deployment.metadata;
     if (annotations?.[revisionAnnotation] === revision) return;
     const patch = { metadata: { annotations: { [revisionAnnotation]: revision } } };
-    await client.patch(deployments, name, namespace, patch, manager);
+    // With the status, as the real controller does: it is no change of what is wanted.
+    await client.patch(deployments, name, namespace, patch, { ...manager, subresource: 'status' });
   }
 
   return {

@@ -63,11 +63,12 @@ describe('versions that are no longer known', () => {
     await world.restart();
     await world.api.post(path(configMaps), configMap('e'));
     const answer = await world.api.get(path(configMaps), { query: { limit: 1, continue: metadata.continue ?? '' } });
-    answer.refuses(
-      410,
-      'Expired',
-      'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
-    );
+    expect(answer.failure).toMatchObject({
+      code: 410,
+      reason: 'Expired',
+      message:
+        'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.',
+    });
   });
 
   it('a version that this data folder never gave out is too old', async () => {

@@ -6,8 +6,10 @@ import { type Life, stateOf } from './api-server/store.ts';
 export interface Truth {
   /** All that ever was, by uid, in order. */
   readonly lives: ReadonlyMap<string, readonly Life[]>;
-  /** The moments of which whole lists were given. */
+  /** The moments of which whole lists were given: a list may skip what was before. */
   readonly listed: readonly number[];
+  /** The moments at which a backup was restored: what was undone before anybody was told may never be told. */
+  readonly restored: readonly number[];
 }
 
 /**
@@ -46,7 +48,8 @@ export function watchWithOracle<T extends KubeObject>(
     }
     const skipped = life.slice(0, at).filter((one) => one.moment > from && one.state !== null);
     for (const { moment } of skipped) {
-      if (!truth.listed.some((list) => list >= moment)) problems.push(`${what}: the change of ${moment} was lost`);
+      const excused = [...truth.listed, ...truth.restored].some((later) => later >= moment);
+      if (!excused) problems.push(`${what}: the change of ${moment} was lost`);
     }
     last.set(uid, found.moment);
   }

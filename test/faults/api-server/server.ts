@@ -153,6 +153,7 @@ export async function startFakeApi(options: FakeApiOptions) {
     },
     requests,
     lives: store.lives,
+    restored: store.restored,
     /** The moments of which lists were given. */
     listed: answers.listed,
     get version() {

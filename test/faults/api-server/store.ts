@@ -38,6 +38,7 @@ interface KindStore {
 export function createStore() {
   const kinds = new Map<string, KindStore>();
   const lives = new Map<string, Life[]>();
+  const restored: number[] = [];
   let version = 1000;
   let oldest = 0;
   let moment = 0;
@@ -79,6 +80,7 @@ export function createStore() {
 
   return {
     lives,
+    restored,
     get version() {
       return version;
     },
@@ -136,6 +138,7 @@ export function createStore() {
       }
       version = backup.version;
       oldest = version;
+      restored.push(moment);
     },
   };
 }

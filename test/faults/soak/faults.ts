@@ -188,8 +188,8 @@ function expiredAgain({ watching: { api } }: World): void {
 /** The next watch begins with what was told long before. */
 function replay({ api }: Watching, versions: number): void {
   api.onWatch((exchange) => {
-    const from = Number(exchange.query.get('resourceVersion')) - versions;
-    exchange.query.set('resourceVersion', String(Math.max(from, api.oldest)));
+    const asked = Number(exchange.query.get('resourceVersion'));
+    exchange.query.set('resourceVersion', String(Math.min(asked, Math.max(asked - versions, api.oldest))));
     exchange.serve();
   });
   api.disconnect();

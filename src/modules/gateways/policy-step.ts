@@ -8,7 +8,7 @@ import { authAnnotation } from './names.ts';
 import { checkSecret, notEnforced, policyFor } from './protection.ts';
 import type { GatewayAuth } from './service.ts';
 import type { KnownBackend, ParentTarget } from './targets.ts';
-import { annotate, deleteRead, linkPatch, ownerFor, patchRead, policyError } from './writes.ts';
+import { annotate, deleteRead, linkPatch, ownerFor, patchRead, policyError, refused } from './writes.ts';
 
 /** How the policy gets from what it is to what it should be. */
 export type PolicyStep =
@@ -79,29 +79,63 @@ export async function previewStep(
   return step.policy;
 }
 
+interface CarriedOut {
+  route: HTTPRoute;
+  policy: SecurityPolicy | null;
+  removed: SecurityPolicy | null;
+}
+
 /** Protection is there before the route counts on it, and goes only after the route no longer does. */
 export async function carryOut(
   context: Context,
   { route, policy }: Present,
   step: PolicyStep,
   changes: readonly JsonPatchOperation[],
-): Promise<{ route: HTTPRoute; policy: SecurityPolicy | null; removed: SecurityPolicy | null }> {
+): Promise<CarriedOut> {
+  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) return loosen(context, route, step, changes);
+  const protectedBy = await protect(context, route, policy, step);
+  try {
+    return { route: await patchRead(context.kube, httpRoutes, route, changes), policy: protectedBy, removed: null };
+  } catch (error) {
+    // A write without an answer may have been carried out, or will be: the route must find the protection it asks for.
+    if (refused(error)) await restore(context, { before: policy, now: protectedBy });
+    throw error;
+  }
+}
+
+async function loosen(
+  context: Context,
+  route: HTTPRoute,
+  step: Extract<PolicyStep, { do: 'delete' | 'patch' }>,
+  changes: readonly JsonPatchOperation[],
+): Promise<CarriedOut> {
   const { kube } = context;
-  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) {
-    const written = await patchRead(kube, httpRoutes, route, changes);
+  const written = await patchRead(kube, httpRoutes, route, changes);
+  try {
     if (step.do === 'patch') {
       const loosened = await patchRead(kube, securityPolicies, step.policy, step.operations);
       return { route: written, policy: loosened, removed: null };
     }
     await deleteRead(kube, securityPolicies, step.policy, { strict: true });
     return { route: written, policy: null, removed: step.policy };
-  }
-  const protectedBy = await protect(context, route, policy, step);
-  try {
-    return { route: await patchRead(kube, httpRoutes, route, changes), policy: protectedBy, removed: null };
   } catch (error) {
-    await restore(context, { before: policy, now: protectedBy });
+    if (refused(error)) await putBack(context, route, written);
     throw error;
+  }
+}
+
+/** The route as it was, when its protection could not go. It was in force all the time. */
+async function putBack({ kube, log }: Context, before: HTTPRoute, now: HTTPRoute): Promise<void> {
+  const { annotations } = before.metadata;
+  try {
+    await patchRead(kube, httpRoutes, now, [
+      { op: 'replace', path: '/spec', value: before.spec },
+      annotations
+        ? { op: 'add', path: '/metadata/annotations', value: annotations }
+        : { op: 'remove', path: '/metadata/annotations' },
+    ]);
+  } catch (error) {
+    log.warn({ err: error, route: now.metadata.name }, 'the route keeps its new shape, and its old protection');
   }
 }
 

@@ -13,7 +13,7 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
   stop(): Promise<void>;
 } {
   const policies = cluster.cache(securityPolicies);
-  const timers = new Map<string, () => void>();
+  const timers = new Map<string, { since: string; cancel: () => void }>();
   let sweeping = Promise.resolve();
   let stopped = false;
 
@@ -21,27 +21,24 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
 
   function consider(policy: SecurityPolicy): void {
     const key = keyOf(policy);
-    timers.get(key)?.();
-    timers.delete(key);
     const since = policy.metadata.annotations?.[pendingAnnotation];
-    if (since === undefined || stopped) return;
-    const began = Date.parse(since);
-    // What bears no time is judged by its age here: never at once.
-    const due = (Number.isNaN(began) ? clock.now() : began) + pendingMs;
-    schedule(policy, due - clock.now());
+    const waiting = timers.get(key);
+    if (waiting && waiting.since === since) return;
+    waiting?.cancel();
+    timers.delete(key);
+    if (since !== undefined && !stopped) schedule(policy, since);
   }
 
-  function schedule(policy: SecurityPolicy, ms: number): void {
-    timers.set(
-      keyOf(policy),
-      clock.after(Math.max(1, ms), () => {
-        timers.delete(keyOf(policy));
-        sweeping = sweeping.then(() => sweep(policy));
-      }),
-    );
+  /** The minute begins when we see it, not at the time it bears: clocks of replicas differ. */
+  function schedule(policy: SecurityPolicy, since: string): void {
+    const cancel = clock.after(pendingMs, () => {
+      timers.delete(keyOf(policy));
+      sweeping = sweeping.then(() => sweep(policy, since));
+    });
+    timers.set(keyOf(policy), { since, cancel });
   }
 
-  async function sweep(policy: SecurityPolicy): Promise<void> {
+  async function sweep(policy: SecurityPolicy, since: string): Promise<void> {
     const { namespace = '', name } = policy.metadata;
     const present = policies.get(namespace, name);
     if (stopped || !present || keyOf(present) !== keyOf(policy)) return;
@@ -52,7 +49,7 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
         { err: error, policy: `${namespace}/${name}` },
         'a pending policy could not be finished; tried again later',
       );
-      if (!stopped) schedule(present, pendingMs);
+      if (!stopped) schedule(present, since);
     }
   }
 
@@ -71,7 +68,7 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
 
   const unsubscribe = policies.subscribe((event) => {
     if (event.type !== 'DELETED') return consider(event.object);
-    timers.get(keyOf(event.object))?.();
+    timers.get(keyOf(event.object))?.cancel();
     timers.delete(keyOf(event.object));
   });
   for (const policy of policies.list()) consider(policy);
@@ -80,7 +77,7 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
     async stop() {
       stopped = true;
       unsubscribe();
-      for (const cancel of timers.values()) cancel();
+      for (const { cancel } of timers.values()) cancel();
       timers.clear();
       await sweeping;
     },

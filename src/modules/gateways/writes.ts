@@ -43,9 +43,11 @@ export function checkPace(tookMs: number): void {
   });
 }
 
-/** True when the server has refused for certain: nothing was written. */
+/** True when the server has refused for certain: nothing was written, and nothing will be. */
 export function refused(error: unknown): boolean {
-  if (error instanceof SlipwayError) return error.reason === 'TOO_SLOW';
+  if (error instanceof SlipwayError) {
+    return error.reason === 'TOO_SLOW' || error.reason === 'CHANGED' || refused(error.cause);
+  }
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408;
 }
 

@@ -1,0 +1,61 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Fault } from './failures/api-proxy.ts';
+import { operations } from './failures/cases.ts';
+import { carryOut, type Circumstances } from './failures/failures.ts';
+import { createWorld, type FailureWorld } from './failures/world.ts';
+
+let world: FailureWorld;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+/** What can become of a request: a read that fails leaves no more behind than one that is refused. */
+function faultsOf(asked: string, first: boolean): readonly Fault[] {
+  if (asked.startsWith('GET')) return ['lost'];
+  return ['refused', 'lost', 'unanswered', 'diedAfter', ...(first ? (['diedBefore'] as const) : [])];
+}
+
+const words = ({ faults, repeated, served }: Circumstances, asked: readonly string[]): string => {
+  const failed = [...faults].map(([i, fault]) => `${asked[i]} (${i}) ${fault}`).join(', ');
+  return `${failed}${repeated ? ', repeated' : ''}${served ? ', served' : ''}`;
+};
+
+test.each(operations)(
+  '$what: at no request can a failure or a crash open it or leave a half',
+  { timeout: 120_000 },
+  async (operation) => {
+    const { asked, problems } = await carryOut(world, operation, { faults: new Map(), repeated: false, served: true });
+    expect(problems).toEqual([]);
+    const writes = asked.filter((what) => !what.startsWith('GET'));
+    expect(writes.length).toBeGreaterThan(0);
+    const found: string[] = [];
+    for (const [i, what] of asked.entries()) {
+      for (const fault of faultsOf(what, what === writes[0])) {
+        for (const there of [
+          { repeated: true, served: true },
+          { repeated: false, served: false },
+        ]) {
+          const circumstances = { faults: new Map([[i, fault]]), ...there };
+          const outcome = await carryOut(world, operation, circumstances);
+          found.push(...outcome.problems.map((problem) => `${words(circumstances, asked)}: ${problem}`));
+        }
+      }
+    }
+    expect(found).toEqual([]);
+  },
+);
+
+test('nor can several of them', { timeout: 120_000 }, async () => {
+  const fault = fc.constantFrom<Fault>('refused', 'lost', 'unanswered', 'diedAfter');
+  const faults = fc.uniqueArray(fc.tuple(fc.nat(11), fault), { minLength: 2, maxLength: 4, selector: ([i]) => i });
+  const situation = fc.record({ operation: fc.constantFrom(...operations), faults, repeated: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(situation, async ({ operation, faults, repeated }) => {
+      const outcome = await carryOut(world, operation, { faults: new Map(faults), repeated, served: false });
+      expect(outcome.problems).toEqual([]);
+    }),
+    { numRuns: Number(process.env['SLIPWAY_FAILURE_RUNS'] ?? 25) },
+  );
+});

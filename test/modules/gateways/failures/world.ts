@@ -1,0 +1,140 @@
+import type { Clock } from '../../../../src/clock.ts';
+import { connect } from '../../../../src/k8s/connect.ts';
+import {
+  gatewayClasses,
+  gateways as gatewayResource,
+  type HTTPRoute,
+  httpRoutes,
+  type KubeObject,
+  type SecurityPolicy,
+  securityPolicies,
+} from '../../../../src/k8s/resources.ts';
+import { createLog } from '../../../../src/log.ts';
+import { gateways } from '../../../../src/modules/gateways/index.ts';
+import { runs } from '../../../../src/modules/runs/index.ts';
+import { createServer } from '../../../../src/server.ts';
+import type { GraphQLAnswer } from '../../../../src/testing.ts';
+import { calls, echo, type GatewaysServer, startGatewaysServer } from '../surface.ts';
+import { type ApiProxy, startApiProxy } from './api-proxy.ts';
+import { createJumpClock } from './jump-clock.ts';
+
+/** What the cluster holds of one gateway. */
+export interface Held {
+  route: HTTPRoute | undefined;
+  policy: SecurityPolicy | undefined;
+}
+
+/** Several servers on one cluster: some reach it by a proxy at which requests fail, and one that is always well. */
+export async function createWorld() {
+  const home = await startGatewaysServer();
+  await echo(home);
+  const seeding = calls(home);
+  for (const name of ['users', 'others']) {
+    await seeding.createSecret({ basic: { namespace: 'default', name, users: [{ username: 'maria' }] } });
+  }
+  await seeding.createSecret({ apiKey: { namespace: 'default', name: 'keys', clients: ['lab'] } });
+  await addSilentParent(home);
+  const clock = createJumpClock();
+  const well = await startReplica(home, clock, home.kubernetesUrl);
+  let failing: FailingReplica | null = null;
+
+  return {
+    home,
+    /** Moves the clock of all servers on. */
+    jump: (ms: number) => clock.jump(ms),
+    well,
+    /** The one that fails; a new one after `lose`. */
+    async failing(): Promise<FailingReplica> {
+      failing ??= await startFailingReplica(home, clock);
+      return failing;
+    },
+    /** Ends the failing one, as after a crash. */
+    async lose(): Promise<void> {
+      const lost = failing;
+      failing = null;
+      await lost?.stop();
+    },
+    held: (name: string): Held => ({
+      route: home.embedded.api.get(httpRoutes, 'default', name),
+      policy: home.embedded.api.get(securityPolicies, 'default', `${name}-sp`),
+    }),
+    /** Resolves when the cluster holds what is wanted of a gateway. */
+    until(name: string, wanted: (held: Held) => boolean): Promise<void> {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const check = () => {
+        if (wanted(this.held(name))) resolve();
+      };
+      const stops = [httpRoutes, securityPolicies].map((resource) =>
+        home.embedded.api.observe<KubeObject>(resource, check),
+      );
+      check();
+      return promise.finally(() => stops.forEach((stop) => stop()));
+    },
+    async [Symbol.asyncDispose]() {
+      await failing?.stop();
+      await well.stop();
+      await home.stop();
+    },
+  };
+}
+
+/** A Gateway of Envoy Gateway, which is not there. */
+export const silentParent = { namespace: 'default', name: 'silent' };
+
+async function addSilentParent({ kube }: GatewaysServer): Promise<void> {
+  const { name, namespace } = silentParent;
+  await kube.create(gatewayClasses, {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'GatewayClass',
+    metadata: { name },
+    spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' },
+  });
+  await kube.create(gatewayResource, {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { name, namespace },
+    spec: { gatewayClassName: name, listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
+  });
+}
+
+export type FailureWorld = Awaited<ReturnType<typeof createWorld>>;
+
+export interface Replica {
+  query<Data>(document: string, variables?: Record<string, unknown>): Promise<GraphQLAnswer<Data>>;
+  stop(): Promise<void>;
+}
+
+interface FailingReplica extends Replica {
+  proxy: ApiProxy;
+}
+
+async function startFailingReplica(home: GatewaysServer, clock: Clock): Promise<FailingReplica> {
+  const proxy = await startApiProxy(home.kubernetesUrl);
+  const replica = await startReplica(home, clock, proxy.url);
+  return {
+    ...replica,
+    proxy,
+    async stop() {
+      await replica.stop();
+      await proxy.stop();
+    },
+  };
+}
+
+async function startReplica({ embedded, dataDir }: GatewaysServer, clock: Clock, url: string): Promise<Replica> {
+  const log = createLog(process.env['SLIPWAY_TEST_LOG'] ?? 'silent');
+  const cluster = await connect({ mode: 'EMBEDDED', embedded: { ...embedded, url }, clock, log });
+  const server = await createServer({ modules: [runs, gateways], config: {}, cluster, port: 0, dataDir, log, clock });
+  await server.cluster.synced();
+  return {
+    async query(document, variables) {
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: JSON.stringify({ query: document, variables }),
+      });
+      return (await response.json()) as GraphQLAnswer<never>;
+    },
+    stop: () => server.stop(),
+  };
+}

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Database, Row, SqlValue } from './database.ts';
+import type { Database, Row, SqlValue, Statement } from './database.ts';
 
 /** Two replicas that start at once must not create the same table at once: one of the two would fail. */
 const schemaLock = 'SELECT pg_advisory_xact_lock(7593214);';
@@ -12,6 +12,9 @@ export function openPostgres(url: string): Database {
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: 30_000,
     statement_timeout: 30_000,
+    // Of a server that no longer answers at all.
+    query_timeout: 35_000,
+    keepAlive: true,
     application_name: 'slipway',
     types: {
       // Counts and times in ms fit a number.
@@ -30,8 +33,27 @@ export function openPostgres(url: string): Database {
     },
     all: async (sql, ...params) => (await query(sql, params)).rows,
     run: async (sql, ...params) => (await query(sql, params)).rowCount ?? 0,
+    batch: (statements) => batch(pool, statements),
     close: () => pool.end(),
   };
+}
+
+async function batch(pool: pg.Pool, statements: readonly Statement[]): Promise<number[]> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const changes: number[] = [];
+    for (const { sql, params } of statements) {
+      changes.push((await client.query(numbered(sql), [...params])).rowCount ?? 0);
+    }
+    await client.query('COMMIT');
+    client.release();
+    return changes;
+  } catch (error) {
+    // The connection goes with the transaction: whatever state it is in.
+    client.release(error as Error);
+    throw error;
+  }
 }
 
 /** `?` as PostgreSQL writes it: `$1`, `$2`, … Our SQL has no question marks in literals. */

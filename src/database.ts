@@ -1,9 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { openSqlite } from './database-sqlite.ts';
+
+export { openSqlite } from './database-sqlite.ts';
 
 export type SqlValue = string | number | null;
 export type Row = Record<string, SqlValue>;
+
+export interface Statement {
+  sql: string;
+  params: readonly SqlValue[];
+}
 
 /**
  * What the invocation history and the health transitions need of a database. SQL is written once, with `?` for
@@ -16,31 +23,10 @@ export interface Database {
   all(sql: string, ...params: SqlValue[]): Promise<Row[]>;
   /** Resolves with the number of changed rows. */
   run(sql: string, ...params: SqlValue[]): Promise<number>;
+  /** All or nothing, in this order; resolves with the number of rows that each changed. */
+  batch(statements: readonly Statement[]): Promise<number[]>;
+  /** Once everything asked for before is done. */
   close(): Promise<void>;
-}
-
-/** Opens a SQLite file (`:memory:` for tests). Commits survive a kill -9 of the process. */
-export function openSqlite(file: string): Database {
-  const database = new DatabaseSync(file);
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;');
-  const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
-  const prepare = (sql: string) => {
-    const present = statements.get(sql);
-    if (present) return present;
-    const statement = database.prepare(sql);
-    statements.set(sql, statement);
-    return statement;
-  };
-  return {
-    dialect: 'sqlite',
-    exec: async (sql) => database.exec(sql),
-    all: async (sql, ...params) => prepare(sql).all(...(params as SQLInputValue[])) as Row[],
-    run: async (sql, ...params) => Number(prepare(sql).run(...(params as SQLInputValue[])).changes),
-    close: async () => {
-      statements.clear();
-      if (database.isOpen) database.close();
-    },
-  };
 }
 
 /** True for the addresses that `openDatabase` takes. */

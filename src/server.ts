@@ -172,7 +172,7 @@ async function route(
   const found = [...modules.routes].find(
     ([prefix]) => path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`),
   );
-  if (found) return await found[1](request, response);
+  if (found) return await found[1](request, response, caller);
   if (cluster.mode === 'EMBEDDED' && path === '/graphiql') return graphiql(response);
   if (cluster.mode === 'EMBEDDED' && path === '/') return void response.writeHead(302, { location: '/graphiql' }).end();
   answer(response, 404, { errors: [{ message: `There is nothing at ${path}.`, extensions: { code: 'NOT_FOUND' } }] });

@@ -1,4 +1,5 @@
 import { defineModule } from '../../module.ts';
+import { Redaction } from '../invoke/service.ts';
 import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
 import { exposeAction } from './action.ts';
@@ -9,6 +10,7 @@ import { config } from './config.ts';
 import { envoyGateway } from './envoy-gateway.ts';
 import { createExposable, Exposable } from './exposable.ts';
 import { createOperations, GatewayOperations } from './operations.ts';
+import { apiKeyRedaction } from './redaction.ts';
 import { addGateways } from './schema/index.ts';
 import { Gateways, PolicyBackend } from './service.ts';
 import { createStore } from './store.ts';
@@ -29,6 +31,7 @@ export const gateways = defineModule({
     exposable: Exposable,
     backends: PolicyBackend,
     actions: RunAction,
+    redaction: Redaction,
   },
   config,
   rbac: gatewayRules,
@@ -57,6 +60,7 @@ export const gateways = defineModule({
       exposable: createExposable({ ...parts, parents: store.parents, defaultParent: defaultParent(parts) }),
       backends: own,
       actions: [exposeAction(cluster)],
+      redaction: [apiKeyRedaction(store)],
     };
   },
 });

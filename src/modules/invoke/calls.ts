@@ -10,6 +10,7 @@ import type { History } from './history.ts';
 import { type KeyedInput, firstResult } from './idempotency.ts';
 import { type CallInput, type PreparedCall, prepareCall } from './prepare.ts';
 import { askedEntry, checkedEntry, keptEntry } from './recording.ts';
+import type { Recorder } from './recorder.ts';
 import type { Redactor } from './redaction.ts';
 import type { Slots } from './slots.ts';
 import type { Admits, Endpoints } from './endpoints.ts';
@@ -20,6 +21,7 @@ export interface CallParts {
   runs: Runs;
   /** null: no history is kept. */
   history: History | null;
+  recorder: Recorder | null;
   config: InvokeConfig;
   redactor: Redactor;
   slots: Slots;
@@ -145,7 +147,7 @@ async function admit(
 }
 
 async function recordRefusal(
-  { history, config, redactor, onEnd, log }: CallParts,
+  { recorder, config, redactor, onEnd }: CallParts,
   entry: Entry,
   mutation: string,
   run: RunView,
@@ -154,48 +156,34 @@ async function recordRefusal(
   if (!(error instanceof SlipwayError)) return;
   const refused: Entry = { ...entry, outcome: 'REFUSED', errorCode: error.code, message: error.message };
   onEnd(mutation, run, refused);
-  try {
-    await history?.insert(keptEntry(refused, config, redactor));
-  } catch (failure) {
-    log.error({ err: failure, invocation: entry.id }, 'a refused call could not be recorded');
-  }
+  await recorder?.put(keptEntry(refused, config, redactor));
 }
 
-/** Takes the key and writes the entry: nothing is called that is not on record. False when the key was taken before. */
+/**
+ * With a key nothing is called that is not on record: it is taken together with the entry. False when it was taken
+ * before. Without one the entry is written while the call is made.
+ */
 async function recordStart(
-  { history, config, redactor }: CallParts,
+  { history, recorder, config, redactor }: CallParts,
   key: KeyedInput | null,
   entry: Entry,
 ): Promise<boolean> {
-  if (!history) return true;
-  let claimed = false;
-  try {
-    if (key && (await history.claim(key, { inputHash: key.inputHash, invocationId: entry.id }))) return false;
-    claimed = true;
-    await history.insert(keptEntry(entry, config, redactor));
-    return true;
-  } catch (error) {
-    // Best effort: a key that stays taken is a CONFLICT later, never a second call.
-    if (key && claimed) await history.release(key).catch(() => {});
-    throw new SlipwayError('UNAVAILABLE', 'The history cannot be written, so nothing was called. Try again later.', {
-      cause: error,
-    });
+  const kept = keptEntry(entry, config, redactor);
+  if (key && history) {
+    return (await history.claim(key, { inputHash: key.inputHash, invocationId: entry.id }, kept)) === null;
   }
+  void recorder?.put(kept);
+  return true;
 }
 
 async function recordEnd(
-  { history, config, redactor, onEnd, log }: CallParts,
+  { recorder, config, redactor, onEnd }: CallParts,
   entry: Entry,
   mutation: string,
   run: RunView,
 ): Promise<void> {
   onEnd(mutation, run, entry);
-  try {
-    await history?.finish(keptEntry(entry, config, redactor));
-  } catch (failure) {
-    // The call was made: its result is worth more than its record.
-    log.error({ err: failure, invocation: entry.id }, 'the end of a call could not be recorded');
-  }
+  await recorder?.put(keptEntry(entry, config, redactor));
 }
 
 /** Whether the run still leads to the address that was checked: the Service may have been replaced meanwhile. */

@@ -6,6 +6,18 @@ const bytes = (value: number, description: string, max = 104_857_600) =>
 const millis = (value: number, description: string) =>
   z.number().int().min(1).max(86_400_000).default(value).describe(description);
 
+const patterns = (description: string) =>
+  z.array(z.string().refine(isPattern, 'must be a regular expression')).default([]).describe(description);
+
+function isPattern(source: string): boolean {
+  try {
+    void new RegExp(source, 'gi');
+    return true;
+  } catch {
+    return false; // a SyntaxError: that is the answer
+  }
+}
+
 /** The settings of the module; the README's table is generated from the descriptions. */
 export const invokeConfig = z
   .strictObject({
@@ -26,6 +38,8 @@ export const invokeConfig = z
       .describe('How many calls of one caller are kept; the oldest leave first.'),
     historyRequestBytes: bytes(1_048_576, 'Bytes of a request body that are kept; a longer one is cut.'),
     historyResponseBytes: bytes(262_144, 'Bytes of a response body that are kept; a longer one is cut.'),
+    redactNames: patterns('Regular expressions: headers and query values of these names are not kept in the clear.'),
+    redactValues: patterns('Regular expressions: text that matches is not kept, in headers, URLs and bodies.'),
     maxRequestBytes: bytes(1_048_576, 'Largest request body in bytes.', 1_048_576),
     maxResponseBytes: bytes(1_048_576, 'Largest response body in bytes, after decompression; more is cut.'),
     connectTimeoutMs: millis(2000, 'Time to connect to a service.'),

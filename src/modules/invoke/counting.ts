@@ -1,6 +1,7 @@
 import type { Metrics } from '../metrics/service.ts';
 import type { Entry } from './entry.ts';
 import type { Outcome } from './failure.ts';
+import type { Recorder } from './recorder.ts';
 
 const outcomes: Record<Exclude<Outcome, 'IN_PROGRESS'>, true> = {
   REFUSED: true,
@@ -32,4 +33,18 @@ export function countCalls(metrics: Metrics | undefined): (mutation: string, ent
     count?.({ mutation, outcome });
     if (timings.totalMs !== null) time?.({}, timings.totalMs / 1000);
   };
+}
+
+/** How the record of calls keeps up with them. */
+export function countRecords(metrics: Metrics | undefined, recorder: Recorder): void {
+  const read = (type: 'counter' | 'gauge', name: string, help: string, value: () => number) =>
+    metrics?.read(type, { name, help }, () => [{ labels: {}, value: value() }]);
+  read('gauge', 'slipway_invocation_records_waiting', 'Calls that wait to be recorded.', () => recorder.waiting);
+  read('counter', 'slipway_invocation_records_lost_total', 'Calls that will never be recorded.', () => recorder.lost);
+  read(
+    'counter',
+    'slipway_invocation_record_failures_total',
+    'Writes to the history that failed.',
+    () => recorder.failures,
+  );
 }

@@ -6,7 +6,8 @@ import { redactedValue } from './redaction.ts';
  * the history has too little of it, or it holds what no shell can pass on.
  */
 export function curlCommand({ request, recorded }: Entry, body: string | null): string | null {
-  if (!recorded || !request.repeatable) return null;
+  // curl sends no body with --head, and without it waits for one that never comes.
+  if (!recorded || !request.repeatable || (request.method === 'HEAD' && body !== null)) return null;
   const parts = ['curl', '--globoff', '--path-as-is'];
   if (request.method === 'HEAD') parts.push('--head');
   else if (request.method !== 'GET' || body !== null) parts.push('-X', request.method);
@@ -15,9 +16,12 @@ export function curlCommand({ request, recorded }: Entry, body: string | null): 
     if (redacted) parts.push('-H', quote(`${name}: <${name}>`));
     else parts.push('-H', quote(value === '' ? `${name};` : `${name}: ${value}`));
   }
-  if (request.bodyCut) parts.push('--data-raw', quote('<body>'));
+  const typed = request.headers.some(({ name }) => name.toLowerCase() === 'content-type');
+  // Unless told otherwise it calls every body a form.
+  if (body !== null && !typed) parts.push('-H', 'Content-Type:');
+  if (request.bodyCut || request.bodyRedacted) parts.push('--data-raw', quote('<body>'));
   else if (body !== null) parts.push('--data-raw', quote(body));
-  parts.push(quote(request.url.replaceAll(`=${redactedValue}`, '=<redacted>')));
+  parts.push(quote(request.url.replaceAll(redactedValue, '<redacted>')));
   return parts.some((part) => part.includes('\0')) ? null : parts.join(' ');
 }
 

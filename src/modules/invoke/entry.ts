@@ -34,6 +34,8 @@ export interface RequestRecord {
   bodyBytes: number;
   /** The body was longer than the history keeps. */
   bodyCut: boolean;
+  /** Configured patterns were found in it. */
+  bodyRedacted: boolean;
   /** How to reach the same place again: the Service's port, or the URL itself. */
   port: number | null;
   timeoutMs: number | null;

@@ -2,16 +2,18 @@ import { errors } from 'undici';
 
 import type { Timings } from './call.ts';
 
-export type Outcome =
-  | 'IN_PROGRESS'
-  | 'REFUSED'
-  | 'COMPLETED'
-  | 'TIMEOUT'
-  | 'UNREACHABLE'
-  | 'RESPONSE_TOO_LARGE'
-  | 'UNSUPPORTED_CONTENT'
-  | 'PROTOCOL_ERROR'
-  | 'CANCELLED';
+export const outcomes = [
+  'IN_PROGRESS',
+  'REFUSED',
+  'COMPLETED',
+  'TIMEOUT',
+  'UNREACHABLE',
+  'RESPONSE_TOO_LARGE',
+  'UNSUPPORTED_CONTENT',
+  'PROTOCOL_ERROR',
+  'CANCELLED',
+] as const;
+export type Outcome = (typeof outcomes)[number];
 
 /** How a call went wrong, in words that tell nothing of the network behind the service. */
 export class CallFailure extends Error {

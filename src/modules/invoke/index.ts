@@ -1,3 +1,4 @@
+import { BootError } from '../../boot-error.ts';
 import { openDatabase } from '../../database.ts';
 import { defineModule } from '../../module.ts';
 import { Metrics } from '../metrics/service.ts';
@@ -7,9 +8,12 @@ import { createCalls } from './calls.ts';
 import { createConnections } from './connections.ts';
 import { createEndpoints } from './endpoints.ts';
 import { type InvokeConfig, invokeConfig } from './config.ts';
-import { countCalls } from './counting.ts';
+import { countCalls, countRecords } from './counting.ts';
+import { guardHistory } from './history-guard.ts';
+import { serveHar } from './har-route.ts';
 import { type History, openHistory } from './history.ts';
 import { createInvoker } from './invoker.ts';
+import { createRecorder } from './recorder.ts';
 import { builtinRedaction, createRedactor } from './redaction.ts';
 import { keepTidy } from './retention.ts';
 import { addInvoke } from './schema/index.ts';
@@ -27,18 +31,23 @@ export const invoke = defineModule({
   provides: { invocations: Invocations, redaction: Redaction, actions: RunAction },
   config: invokeConfig,
   schema: addInvoke,
-  async start({ config, deps, cluster, clock, dataDir, log, signal, onStop }) {
+  async start({ config, deps, cluster, clock, dataDir, log, signal, route, onStop }) {
     const history = await historyFor(config, dataDir, () => clock.now());
-    if (history) {
+    const recorder = history && createRecorder({ history, clock, log });
+    if (history && recorder) {
       onStop(() => history.close());
+      onStop(() => recorder.close());
       onStop(await keepTidy({ history, config, clock, log }));
+      countRecords(deps.metrics, recorder);
+      route('/invocations.har', serveHar(history));
     }
     const count = countCalls(deps.metrics);
     const calls = createCalls({
       runs: deps.runs,
       history,
+      recorder,
       config,
-      redactor: createRedactor(deps.redactions),
+      redactor: createRedactor(deps.redactions, config),
       slots: createSlots({ total: config.maxCalls, perCaller: config.maxCallsPerCaller }),
       endpoints: createEndpoints(cluster),
       admits: admittedAddresses(cluster),
@@ -65,9 +74,17 @@ async function historyFor(config: InvokeConfig, dataDir: string, now: () => numb
   if (config.historyUrl === 'off') return null;
   const database = await openDatabase(config.historyUrl, dataDir);
   try {
-    return await openHistory({ database, now, days: config.historyDays, perCaller: config.historyPerCaller });
+    const { historyDays: days, historyPerCaller: perCaller } = config;
+    return guardHistory(await openHistory({ database, now, days, perCaller }));
   } catch (error) {
-    await database.close();
-    throw error;
+    await database.close().catch(() => {});
+    throw new BootError([
+      {
+        module: 'invoke',
+        field: 'historyUrl',
+        message: `the history can't be opened: ${(error as Error).message}`,
+        remedy: 'Name a database that can be reached and written, or set it to "off".',
+      },
+    ]);
   }
 }

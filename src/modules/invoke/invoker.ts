@@ -10,7 +10,7 @@ import type { History } from './history.ts';
 import { checkKey, inputHash } from './idempotency.ts';
 import type { CallInput } from './prepare.ts';
 import { answeredEntry, failedEntry } from './recording.ts';
-import { hasRedactedQuery } from './redaction.ts';
+import { isRedacted } from './redaction.ts';
 import { readResponse } from './response.ts';
 import { type InvocationChunk, streamCall } from './stream.ts';
 
@@ -123,10 +123,12 @@ function missingParts({ request }: Entry, input: ReplayInput): SlipwayError[] {
   const missing = request.headers
     .filter((header) => header.redacted && !given.has(header.name.toLowerCase()))
     .map(({ name }) => anew('headers', `the header "${name}", which the history redacted`));
-  if (input.path === null && hasRedactedQuery(request.url))
-    missing.push(anew('path', 'the path: the history redacted values of its query'));
+  if (input.path === null && isRedacted(request.url))
+    missing.push(anew('path', 'the path, of which the history redacted a part'));
   if (input.body === null && request.bodyCut)
     missing.push(anew('body', 'the body, which was too long for the history'));
+  else if (input.body === null && request.bodyRedacted)
+    missing.push(anew('body', 'the body, of which the history redacted a part'));
   return missing;
 }
 

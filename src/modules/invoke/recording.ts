@@ -35,6 +35,7 @@ export function askedEntry(run: RunView, input: CallInput, caller: string, now: 
       headers: [],
       bodyBytes: Buffer.byteLength(input.body ?? ''),
       bodyCut: false,
+      bodyRedacted: false,
       port: null,
       timeoutMs: null,
       repeatable: false,
@@ -89,15 +90,25 @@ export function keptEntry(entry: Entry, config: InvokeConfig, redactor: Redactor
       bodies: { request: null, response: null },
     };
   }
-  const sent = cut(bodies?.request ?? null, config.historyRequestBytes);
-  const came = cut(bodies?.response ?? null, config.historyResponseBytes);
+  const text = redacted(bodies?.request ?? null, redactor);
+  const sent = cut(text, config.historyRequestBytes);
+  const came = cut(redacted(bodies?.response ?? null, redactor), config.historyResponseBytes);
   const kept: Bodies = { request: sent.text, response: came.text };
   const record: ResponseRecord | null = response && {
     ...response,
     headers: redactor.headers(response.headers),
     truncated: response.truncated || came.cut,
   };
-  return { ...entry, request: { ...request, bodyCut: sent.cut }, response: record, bodies: kept };
+  return {
+    ...entry,
+    request: { ...request, bodyCut: sent.cut, bodyRedacted: text !== (bodies?.request ?? null) },
+    response: record,
+    bodies: kept,
+  };
+}
+
+function redacted(text: string | null, redactor: Redactor): string | null {
+  return text === null ? null : redactor.text(text);
 }
 
 function cut(text: string | null, maxBytes: number): { text: string | null; cut: boolean } {

@@ -1,7 +1,8 @@
+import type { InvokeConfig } from './config.ts';
 import type { Header } from './headers.ts';
 import type { Redaction } from './service.ts';
 
-/** What stands for a redacted value; never sent to a service. */
+/** What stands for redacted text; never sent to a service. */
 export const redactedValue = '***';
 
 export interface RecordedHeader extends Header {
@@ -21,30 +22,40 @@ export interface Redactor {
   headers(headers: readonly Header[]): RecordedHeader[];
   /** Redacts the query of a path or URL, byte for byte otherwise. */
   url(url: string): string;
+  /** Redacts what the configuration says anywhere in a text. */
+  text(text: string): string;
 }
 
-export function createRedactor(providers: readonly Redaction[]): Redactor {
-  const all = [builtinRedaction, ...providers];
-  const redacts = (kind: 'header' | 'query', name: string) => all.some((provider) => provider.redacts(kind, name));
-  const parameter = (text: string): string => {
-    const equals = text.indexOf('=');
-    if (equals < 0) return text;
-    const key = text.slice(0, equals);
-    return redacts('query', decodeKey(key)) ? `${key}=${redactedValue}` : text;
+export function createRedactor(
+  providers: readonly Redaction[],
+  config: Pick<InvokeConfig, 'redactNames' | 'redactValues'>,
+): Redactor {
+  const configured = config.redactNames.map((source) => new RegExp(source, 'i'));
+  const values = config.redactValues.map((source) => new RegExp(source, 'gi'));
+  const redacts = (kind: 'header' | 'query', name: string) =>
+    builtinRedaction.redacts(kind, name) ||
+    configured.some((one) => one.test(name)) ||
+    providers.some((provider) => provider.redacts(kind, name));
+  const text = (whole: string) => values.reduce((left, value) => left.replace(value, redactedValue), whole);
+  const parameter = (part: string): string => {
+    const equals = part.indexOf('=');
+    if (equals < 0) return part;
+    const key = part.slice(0, equals);
+    return redacts('query', decodeKey(key)) ? `${key}=${redactedValue}` : part;
   };
   return {
     headers: (headers) =>
-      headers.map(({ name, value }) =>
-        redacts('header', name.toLowerCase())
-          ? { name, value: redactedValue, redacted: true }
-          : { name, value, redacted: false },
-      ),
+      headers.map(({ name, value }) => {
+        const kept = redacts('header', name.toLowerCase()) ? redactedValue : text(value);
+        return { name, value: kept, redacted: kept !== value };
+      }),
     url: (url) => {
       const start = url.indexOf('?');
-      if (start < 0) return url;
+      if (start < 0) return text(url);
       const query = url.slice(start + 1).split(/([&;])/);
-      return `${url.slice(0, start)}?${query.map(parameter).join('')}`;
+      return text(`${url.slice(0, start)}?${query.map(parameter).join('')}`);
     },
+    text,
   };
 }
 
@@ -56,7 +67,7 @@ function decodeKey(key: string): string {
   }
 }
 
-/** True when the query of a recorded URL has a value that was redacted. */
-export function hasRedactedQuery(url: string): boolean {
-  return /[?&;][^&;=]*=\*\*\*(?=[&;]|$)/.test(url);
+/** True when something of a recorded URL was redacted. */
+export function isRedacted(url: string): boolean {
+  return url.includes(redactedValue);
 }

@@ -1,0 +1,565 @@
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { holdTimers } from './held-clock.ts';
+import { type Invocation, type InvokeServer, errorsOf, invocationFields, startInvokeServer } from './surface.ts';
+import { answer } from './upstream.ts';
+
+interface PageAnswer {
+  invocations: {
+    totalCount: number;
+    nodes: Invocation[];
+    edges: { cursor: string }[];
+    pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
+  };
+}
+
+const list = `query ($filter: InvocationFilter, $first: Int, $after: String, $last: Int, $before: String) {
+  invocations(filter: $filter, first: $first, after: $after, last: $last, before: $before) {
+    totalCount nodes { ${invocationFields} } edges { cursor }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}`;
+const replayInvocation = `mutation ($input: ReplayInvocationInput!) {
+  replayInvocation(input: $input) { invocation { ${invocationFields} } }
+}`;
+const deleteInvocations = 'mutation ($input: DeleteInvocationsInput!) { deleteInvocations(input: $input) { deleted } }';
+const stream = `subscription ($input: InvokeServiceInput!) {
+  invokeServiceStream(input: $input) { text final invocation { id outcome } }
+}`;
+
+/** What every database must do, through the public surface. `newUrl` gives an empty one. */
+export function historyContract(newUrl: () => Promise<string>): void {
+  const servers: InvokeServer[] = [];
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.stop();
+  });
+
+  async function start(
+    invoke: Record<string, unknown> = {},
+    more: Omit<NonNullable<Parameters<typeof startInvokeServer>[0]>, 'config'> = {},
+  ): Promise<InvokeServer> {
+    const server = await startInvokeServer({ ...more, config: { invoke: { historyUrl: await newUrl(), ...invoke } } });
+    servers.push(server);
+    return server;
+  }
+  const page = async (server: InvokeServer, variables: object = {}) =>
+    (await server.data<PageAnswer>(list, variables as Record<string, unknown>)).invocations;
+  const paths = async (server: InvokeServer, variables: object = {}) =>
+    (await page(server, variables)).nodes.map(({ request }) => new URL(request.url).pathname);
+  const replay = async (server: InvokeServer, input: object) =>
+    server.query<{ replayInvocation: { invocation: Invocation } | null }>(replayInvocation, { input });
+  const deleted = async (server: InvokeServer, input: object) =>
+    (await server.data<{ deleteInvocations: { deleted: number } }>(deleteInvocations, { input })).deleteInvocations
+      .deleted;
+
+  describe('what is kept', () => {
+    test('a call is read back as it was answered', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('{"a":"ü"}', { 'content-type': 'application/json', 'x-b': '1' }));
+      const made = await server.call(run, {
+        method: 'POST',
+        path: '/x?y=1',
+        headers: [{ name: 'X-A', value: '1' }],
+        body: "it's\n\u0000 'ü' \\",
+      });
+      const { nodes, totalCount } = await page(server);
+      expect(totalCount).toBe(1);
+      expect(nodes).toEqual([made]);
+      expect(made).toMatchObject({
+        caller: 'local',
+        runId: 'echo',
+        outcome: 'COMPLETED',
+        recorded: true,
+        replayable: true,
+        request: { method: 'POST', url: `${run.url}/x?y=1`, body: "it's\n\u0000 'ü' \\", curl: null },
+        response: { status: 200, body: '{"a":"ü"}', preview: { format: 'JSON', value: { a: 'ü' }, error: null } },
+      });
+      for (const time of Object.values(made.timings)) expect(time).toBeGreaterThanOrEqual(0);
+      const { node, invocation, serviceRun } = await server.data<Record<string, unknown>>(
+        `query ($id: ID!, $run: ID!) {
+          node(id: $id) { ... on Invocation { ${invocationFields} } }
+          invocation(id: $id) { id serviceRunId serviceRun { id name } }
+          serviceRun(by: { id: $run }) { invocations { totalCount nodes { id } } }
+        }`,
+        { id: made.id, run: run.id },
+      );
+      expect(node).toEqual(made);
+      expect(invocation).toEqual({ id: made.id, serviceRunId: run.id, serviceRun: { id: run.id, name: 'echo' } });
+      expect(serviceRun).toEqual({ invocations: { totalCount: 1, nodes: [{ id: made.id }] } });
+    });
+
+    test('failed and refused calls are there too, with why', async () => {
+      const server = await start();
+      const run = await server.play('echo', 'nonsense');
+      const failed = await server.call(run);
+      await server.answer({ id: run.id, path: '/../x', headers: [{ name: 'Host', value: 'evil' }] });
+      await server.answer({ id: run.id, url: 'http://user:canary@evil.example/x?token=canary' });
+      const { nodes } = await page(server);
+      expect(nodes.map(({ outcome, errorCode, replayable }) => ({ outcome, errorCode, replayable }))).toEqual([
+        { outcome: 'REFUSED', errorCode: 'INVALID', replayable: false },
+        { outcome: 'REFUSED', errorCode: 'HEADER_NOT_ALLOWED', replayable: false },
+        { outcome: 'PROTOCOL_ERROR', errorCode: null, replayable: true },
+      ]);
+      expect(nodes[1]?.message).toMatch(/"Host"[^]*"\.\." segment/);
+      expect(nodes[2]).toEqual(failed);
+      expect(JSON.stringify(nodes)).not.toContain('canary');
+      expect(nodes.slice(0, 2).map(({ response }) => response)).toEqual([null, null]);
+    });
+
+    test('a call is listed while it is under way', async () => {
+      const server = await start();
+      const run = await server.play('slow', () => {});
+      const arrived = run.upstream.next();
+      const call = server.call(run, { idempotencyKey: 'under-way' });
+      const socket = await arrived;
+      expect((await page(server)).nodes).toMatchObject([{ outcome: 'IN_PROGRESS', response: null }]);
+      socket.end(answer('done'));
+      const made = await call;
+      expect((await page(server)).nodes).toEqual([made]);
+    });
+
+    test('without record there are no headers and no bodies', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('canary', { 'x-canary': 'canary' }));
+      const made = await server.call(run, {
+        method: 'POST',
+        headers: [{ name: 'X-Canary', value: 'canary' }],
+        body: 'canary',
+        record: false,
+      });
+      expect(made.response).toMatchObject({ status: 200, body: 'canary' });
+      const [kept] = (await page(server)).nodes;
+      expect(kept).toMatchObject({
+        id: made.id,
+        outcome: 'COMPLETED',
+        recorded: false,
+        replayable: false,
+        request: { headers: [], body: null, bodyBytes: 6, curl: null },
+        response: { status: 200, headers: [], body: null, bodyBytes: 6, preview: null },
+      });
+      expect(errorsOf(await replay(server, { id: made.id }))).toEqual(['INVALID id NOT_REPLAYABLE']);
+    });
+
+    test('long bodies are cut, the request whole by default', async () => {
+      const server = await start({ historyResponseBytes: 10, historyRequestBytes: 10 });
+      const run = await server.play('echo', answer('123456789üx'));
+      const made = await server.call(run, { method: 'POST', body: '123456789ü' });
+      expect(made.response).toMatchObject({ body: '123456789üx', truncated: false });
+      const [kept] = (await page(server)).nodes;
+      expect(kept?.request).toMatchObject({ body: '123456789', bodyBytes: 11 });
+      expect(kept?.request.curl).toContain("--data-raw '<body>'");
+      expect(kept?.response).toMatchObject({ body: '123456789', bodyBytes: 12, truncated: true });
+      expect(errorsOf(await replay(server, { id: made.id }))).toEqual(['INVALID body GIVE_ANEW']);
+      expect((await replay(server, { id: made.id, body: 'new' })).data?.replayInvocation?.invocation).toMatchObject({
+        request: { body: 'new' },
+      });
+    });
+  });
+
+  describe('lists', () => {
+    test('are newest first, in pages either way', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('ok'));
+      for (let n = 1; n <= 7; n++) await server.call(run, { path: `/${n}` });
+      expect(await paths(server)).toEqual(['/7', '/6', '/5', '/4', '/3', '/2', '/1']);
+      const first = await page(server, { first: 3 });
+      expect(first.totalCount).toBe(7);
+      expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
+      const after = first.pageInfo.endCursor;
+      expect(await paths(server, { first: 3, after })).toEqual(['/4', '/3', '/2']);
+      const last = await page(server, { last: 2 });
+      expect(last.nodes.map(({ request }) => new URL(request.url).pathname)).toEqual(['/2', '/1']);
+      expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
+      expect(await paths(server, { last: 2, before: last.pageInfo.startCursor })).toEqual(['/4', '/3']);
+      expect(await paths(server, { first: 7, after, before: last.edges[1]?.cursor })).toEqual(['/4', '/3', '/2']);
+      // A new call moves no page.
+      await server.call(run, { path: '/8' });
+      expect(await paths(server, { first: 3, after })).toEqual(['/4', '/3', '/2']);
+      for (const variables of [{ first: 0 }, { first: 201 }, { first: 1, last: 1 }, { after: 'x' }]) {
+        expect(errorsOf(await server.query(list, variables))[0]).toMatch(/^INVALID (first|last|after) /);
+      }
+    });
+
+    test('are filtered by run, outcome and text', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('ok'));
+      const second = await server.play('other', 'nonsense');
+      await server.call(run, { path: '/a_b?Q=100%25' });
+      await server.call(run, { path: '/axb', method: 'DELETE' });
+      await server.call(second, { path: '/c' });
+      await server.answer({ id: run.id, path: '//' });
+      const found = (filter: object) => paths(server, { filter });
+      expect(await found({ serviceRunId: second.id })).toEqual(['/c']);
+      expect(await found({ outcome: ['PROTOCOL_ERROR', 'REFUSED'] })).toEqual(['//', '/c']);
+      expect(await found({ outcome: [] })).toEqual([]);
+      expect(await found({ outcome: null, search: null })).toHaveLength(4);
+      expect(await found({ search: 'A_B' })).toEqual(['/a_b']);
+      expect(await found({ search: '100%' })).toEqual(['/a_b']);
+      expect(await found({ search: 'delete' })).toEqual(['/axb']);
+      expect(await found({ search: 'not proper http' })).toEqual(['/c']);
+      expect(await found({ search: 'other' })).toEqual(['/c']);
+      expect(await found({ search: "'; DROP TABLE invocations; --\u0000" })).toEqual([]);
+      expect(await found({ serviceRunId: run.id, outcome: ['COMPLETED'], search: 'x' })).toEqual(['/axb']);
+      expect((await page(server, { filter: { outcome: ['COMPLETED'] }, first: 1 })).totalCount).toBe(2);
+    });
+  });
+
+  test('each caller sees, replays and deletes their own calls only, on every replica', async () => {
+    const historyUrl = await newUrl();
+    const as = (name: string) => start({ historyUrl }, { as: { caller: { name, local: false } } });
+    const [ann, bob, again] = [await as('ann'), await as('bob'), await as('ann')];
+    const run = await ann.play('echo', answer('ok'));
+    const made = await ann.call(run);
+    expect((await page(again)).nodes.map(({ id }) => id)).toEqual([made.id]);
+    expect((await page(bob)).totalCount).toBe(0);
+    expect(
+      await bob.data('query ($id: ID!) { invocation(id: $id) { id } node(id: $id) { id } }', { id: made.id }),
+    ).toEqual({ invocation: null, node: null });
+    expect(errorsOf(await replay(bob, { id: made.id }))).toEqual(['NOT_FOUND id']);
+    expect(await deleted(bob, { ids: [made.id] })).toBe(0);
+    expect(await deleted(bob, { serviceRunId: run.id })).toBe(0);
+    expect(await deleted(bob, { olderThan: '2100-01-01T00:00:00Z' })).toBe(0);
+    expect(await (await fetch(`${bob.url}/invocations.har`)).json()).toMatchObject({ log: { entries: [] } });
+    expect(await deleted(again, { ids: [made.id] })).toBe(1);
+    expect((await page(ann)).totalCount).toBe(0);
+  });
+
+  describe('secrets', () => {
+    const secret = 'canary-of-a-secret';
+    const request = {
+      method: 'POST',
+      path: `/x?a=1&api_key=${secret}&b=2;Session-Id=${secret}&%74oken=${secret}&code=sk-canaryvalue`,
+      headers: [
+        ...['Authorization', 'X-Api-Key', 'X-Auth-Token', 'X-Secret', 'X-Amz-Credential', 'X-Acme-Ticket'].map(
+          (name) => ({
+            name,
+            value: secret,
+          }),
+        ),
+        { name: 'X-Plain', value: 'seen sk-canaryvalue' },
+      ],
+      body: `{"a":"sk-canaryvalue"}`,
+    };
+    const config = { redactNames: ['^x-acme-'], redactValues: ['sk-[a-z]+'] };
+
+    test('are sent, and never kept', async () => {
+      const server = await start(config);
+      const run = await server.play(
+        'echo',
+        answer('sk-canaryvalue', { 'set-cookie': `session=${secret}`, 'x-session-token': secret, 'x-plain': 'kept' }),
+      );
+      const made = await server.call(run, request);
+      const sent = run.upstream.requests[0] ?? '';
+      expect(sent.split(secret)).toHaveLength(10);
+      expect(made.response?.headers).toContainEqual({ name: 'x-session-token', value: secret, redacted: false });
+      const kept = await page(server);
+      expect(JSON.stringify(kept)).not.toMatch(/canary/);
+      expect(await (await fetch(`${server.url}/invocations.har`)).text()).not.toMatch(/canary/);
+      const [node] = kept.nodes;
+      expect(node?.request.url).toBe(`${run.url}/x?a=1&api_key=***&b=2;Session-Id=***&%74oken=***&code=***`);
+      expect(node?.request.headers.at(-2)).toEqual({ name: 'X-Acme-Ticket', value: '***', redacted: true });
+      expect(node?.request.headers.at(-1)).toEqual({ name: 'X-Plain', value: 'seen ***', redacted: true });
+      expect(node?.request.body).toBe('{"a":"***"}');
+      expect(node?.response).toMatchObject({ body: '***' });
+      expect(node?.response?.headers).toContainEqual({ name: 'x-plain', value: 'kept', redacted: false });
+      expect(node?.request.curl).toMatch(/-H 'Authorization: <Authorization>'[^]*'<body>'[^]*api_key=<redacted>/);
+    });
+
+    test('have to be given anew for a replay: what stands for them is never sent', async () => {
+      const server = await start(config);
+      const run = await server.play('echo', answer('ok'));
+      const { id } = await server.call(run, request);
+      run.upstream.answerWith(answer('ok'));
+      const refused = await replay(server, { id });
+      expect(errorsOf(refused)).toEqual([
+        ...Array.from({ length: 7 }, () => 'INVALID headers GIVE_ANEW'),
+        'INVALID path GIVE_ANEW',
+        'INVALID body GIVE_ANEW',
+      ]);
+      expect(refused.errors?.[0]?.message).toMatch(/"Authorization"/);
+      const { headers, path, body } = request;
+      expect(errorsOf(await replay(server, { id, headers: headers.slice(1), path, body }))).toEqual([
+        'INVALID headers GIVE_ANEW',
+      ]);
+      expect(run.upstream.requests).toEqual([]);
+      expect((await replay(server, { id, headers, path, body })).errors).toBeUndefined();
+      expect(run.upstream.requests[0]).toContain(secret);
+      expect(run.upstream.requests[0]).not.toContain('***');
+    });
+  });
+
+  describe('replay', () => {
+    test('makes the same call again, as a new one, with what is given in place of the old', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('ok'));
+      const headers = [
+        { name: 'X-A', value: '1' },
+        { name: 'X-B', value: '2' },
+      ];
+      const { id } = await server.call(run, { method: 'PUT', path: '/x?y=%20', headers, body: 'old' });
+      run.upstream.answerWith(answer('again'));
+      const first = (await replay(server, { id })).data?.replayInvocation?.invocation;
+      expect(first).toMatchObject({ outcome: 'COMPLETED', response: { body: 'again' } });
+      expect(first?.id).not.toBe(id);
+      await replay(server, { id, path: '/other', headers: [{ name: 'x-b', value: '3' }], body: 'new' });
+      expect(run.upstream.requests.map((sent) => sent.replace(/\r\nhost[^]*?keep-alive/, ''))).toEqual([
+        'PUT /x?y=%20 HTTP/1.1\r\nX-A: 1\r\nX-B: 2\r\ncontent-length: 3\r\n\r\nold',
+        'PUT /other HTTP/1.1\r\nX-A: 1\r\nx-b: 3\r\ncontent-length: 3\r\n\r\nnew',
+      ]);
+      expect((await page(server)).totalCount).toBe(3);
+    });
+
+    test('of a call by URL goes to that URL, and is checked like any other', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('ok'));
+      const { id } = await server.call(run, { url: `${run.url}/a?b` });
+      run.upstream.answerWith(answer('ok'));
+      expect((await replay(server, { id })).errors).toBeUndefined();
+      expect(run.upstream.requests[0]).toMatch(/^GET \/a\?b HTTP/);
+      expect(errorsOf(await replay(server, { id, path: '/../x' }))).toEqual(['INVALID url PATH_DOTS']);
+      const refusedId = (await page(server, { filter: { outcome: ['REFUSED'] } })).nodes[0]?.id;
+      expect(errorsOf(await replay(server, { id: refusedId }))).toEqual(['INVALID id NOT_REPLAYABLE']);
+    });
+  });
+
+  describe('deletion', () => {
+    test('by id, by run, by age', async () => {
+      const clock = holdTimers();
+      const server = await start({}, { clock });
+      const run = await server.play('echo', answer('ok'));
+      const other = await server.play('other', answer('ok'));
+      const made = [await server.call(run), await server.call(run), await server.call(other), await server.call(other)];
+      expect(await deleted(server, { ids: [made[0]?.id, made[0]?.id, 'nonsense'] })).toBe(1);
+      expect(await deleted(server, { serviceRunId: run.id })).toBe(1);
+      clock.shift(10_000);
+      const olderThan = new Date(clock.now() - 5000).toISOString();
+      await server.call(run);
+      expect(await deleted(server, { olderThan })).toBe(2);
+      expect((await page(server)).totalCount).toBe(1);
+      expect(await deleted(server, { ids: [] })).toBe(0);
+      const many = Array.from({ length: 201 }, () => made[0]?.id);
+      expect(errorsOf(await server.query(deleteInvocations, { input: { ids: many } }))).toEqual([
+        'INVALID ids TOO_MANY',
+      ]);
+      expect(errorsOf(await server.query(deleteInvocations, { input: { ids: [], serviceRunId: run.id } }))[0]).toMatch(
+        /^INVALID/,
+      );
+    });
+
+    test('only so many of one caller are kept', async () => {
+      const server = await start({ historyPerCaller: 3 });
+      const run = await server.play('echo', answer('ok'));
+      for (let n = 1; n <= 5; n++) await server.call(run, { path: `/${n}` });
+      expect(await paths(server)).toEqual(['/5', '/4', '/3']);
+    });
+
+    test('what is older than the retention goes by itself', async () => {
+      const hour = 3_600_000;
+      const clock = holdTimers(hour);
+      const server = await start({ historyDays: 2 }, { clock });
+      const run = await server.play('echo', answer('ok'));
+      await server.call(run, { path: '/old', idempotencyKey: 'old-key-1' });
+      clock.shift(47 * hour);
+      await server.call(run, { path: '/new' });
+      await clock.fire(hour);
+      await clock.set(hour);
+      expect(await paths(server)).toEqual(['/new', '/old']);
+      clock.shift(2 * hour);
+      await clock.fire(hour);
+      await clock.set(hour);
+      expect(await paths(server)).toEqual(['/new']);
+    });
+  });
+
+  describe('idempotency keys', () => {
+    const key = 'order-4711';
+
+    test('the same key calls once, and answers with the first result', async () => {
+      const historyUrl = await newUrl();
+      const server = await start({ historyUrl });
+      const replica = await start({ historyUrl });
+      const run = await server.play('echo', answer('first'));
+      const twin = await replica.play('echo', answer('other'));
+      const input = { method: 'POST', body: 'x', idempotencyKey: key };
+      const made = await server.call(run, input);
+      run.upstream.answerWith(answer('second'));
+      expect(await server.call(run, { ...input, path: null })).toEqual(made);
+      expect(await replica.call(twin, input)).toEqual(made);
+      expect([...run.upstream.requests, ...twin.upstream.requests]).toEqual([]);
+      expect((await page(server)).totalCount).toBe(1);
+      for (const other of [{ body: 'y' }, { path: '/y' }, { headers: [{ name: 'X-A', value: '1' }] }]) {
+        const conflict = await server.answer({ id: run.id, ...input, ...other });
+        expect(errorsOf(conflict)).toEqual(['CONFLICT idempotencyKey KEY_REUSED']);
+      }
+      expect(run.upstream.requests).toEqual([]);
+    });
+
+    test('at the same time too: the others wait for the one', async () => {
+      const server = await start();
+      const run = await server.play('slow', () => {});
+      const arrived = run.upstream.next();
+      const calls = Array.from({ length: 5 }, () => server.call(run, { idempotencyKey: key }));
+      const socket = await arrived;
+      socket.end(answer('one'));
+      const made = await Promise.all(calls);
+      expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+      expect(made.map(({ response }) => response?.body)).toEqual(Array.from({ length: 5 }, () => 'one'));
+      expect(run.upstream.requests).toHaveLength(1);
+    });
+
+    test('a replica waits for the call that another one is making', async () => {
+      const historyUrl = await newUrl();
+      const server = await start({ historyUrl });
+      const clock = holdTimers(250);
+      const replica = await start({ historyUrl }, { clock });
+      const run = await server.play('slow', () => {});
+      const twin = await replica.play('slow', answer('twin'));
+      const arrived = run.upstream.next();
+      const first = server.call(run, { idempotencyKey: key });
+      const socket = await arrived;
+      const second = replica.call(twin, { idempotencyKey: key });
+      await clock.fire(250);
+      await clock.set(250);
+      socket.end(answer('one'));
+      const made = await first;
+      await clock.fire(250);
+      expect(await second).toEqual(made);
+      expect(twin.upstream.requests).toEqual([]);
+    });
+
+    test('belongs to one caller and one mutation', async () => {
+      const historyUrl = await newUrl();
+      const as = (name: string) => start({ historyUrl }, { as: { caller: { name, local: false } } });
+      const [ann, bob] = [await as('ann'), await as('bob')];
+      const [run, twin] = [await ann.play('echo', answer('ann')), await bob.play('echo', answer('bob'))];
+      const made = await ann.call(run, { idempotencyKey: key });
+      expect((await bob.call(twin, { idempotencyKey: key })).response?.body).toBe('bob');
+      const again = await replay(ann, { id: made.id, idempotencyKey: key });
+      expect(again.data?.replayInvocation?.invocation.id).not.toBe(made.id);
+      expect((await replay(ann, { id: made.id, idempotencyKey: key })).data).toEqual(again.data);
+      expect(run.upstream.requests).toHaveLength(2);
+    });
+
+    test('a stream that is opened again calls nothing and gives what the history has', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('token by token', { 'content-type': 'text/event-stream' }));
+      const read = async () => {
+        const chunks: { text: string; final: boolean; invocation: { id: string } | null }[] = [];
+        const input = { id: run.id, idempotencyKey: key };
+        for await (const { data } of server.subscribe<{ invokeServiceStream: (typeof chunks)[0] }>(stream, { input })) {
+          if (data) chunks.push(data.invokeServiceStream);
+        }
+        return chunks;
+      };
+      const first = await read();
+      const second = await read();
+      expect(first.map(({ text }) => text).join('')).toBe('token by token');
+      expect(second).toEqual([{ text: 'token by token', final: true, invocation: first.at(-1)?.invocation }]);
+      expect(run.upstream.requests).toHaveLength(1);
+    });
+
+    test('a refusal leaves the key free', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('ok'), { ready: false });
+      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))[0]).toMatch(/^NOT_READY/);
+      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))[0]).toMatch(/^NOT_READY/);
+    });
+
+    test('is free again after a day', async () => {
+      const clock = holdTimers();
+      const server = await start({}, { clock });
+      const run = await server.play('echo', answer('ok'));
+      const made = await server.call(run, { idempotencyKey: key });
+      clock.shift(86_400_000 - 60_000);
+      expect((await server.call(run, { idempotencyKey: key })).id).toBe(made.id);
+      clock.shift(61_000);
+      expect((await server.call(run, { idempotencyKey: key })).id).not.toBe(made.id);
+    });
+
+    test.each(['short', 'x'.repeat(129), 'tab\ttab\ttab', 'üüüüüüüü'])('%j is none', async (idempotencyKey) => {
+      const server = await start();
+      const run = await server.play('echo', answer('no'));
+      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey }))).toEqual(['INVALID idempotencyKey BAD_KEY']);
+      expect(run.upstream.requests).toEqual([]);
+    });
+  });
+
+  test('the archive has every call of the caller, filtered like the list', async () => {
+    const server = await start();
+    const run = await server.play('echo', answer('{"a":1}', { 'content-type': 'application/json' }));
+    await server.call(run, {
+      path: '/first?q=1&q=2',
+      method: 'POST',
+      body: 'x',
+      headers: [{ name: 'X-A', value: '1' }],
+    });
+    await server.answer({ id: run.id, path: '//' });
+    const get = (query: string) => fetch(`${server.url}/invocations.har${query}`);
+    const response = await get('');
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'content-disposition': 'attachment; filename="invocations.har"',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+    const { log } = (await response.json()) as { log: { version: string; entries: Record<string, unknown>[] } };
+    expect(log.version).toBe('1.2');
+    expect(log.entries).toMatchObject([
+      { _outcome: 'REFUSED', _errorCode: 'INVALID', response: { status: 0 } },
+      {
+        request: {
+          method: 'POST',
+          url: `${run.url}/first?q=1&q=2`,
+          headers: [{ name: 'X-A', value: '1' }],
+          queryString: [
+            { name: 'q', value: '1' },
+            { name: 'q', value: '2' },
+          ],
+          postData: { mimeType: '', text: 'x' },
+          bodySize: 1,
+        },
+        response: { status: 200, content: { mimeType: 'application/json', size: 7, text: '{"a":1}' } },
+        timings: { send: 0 },
+      },
+    ]);
+    const filtered = (await (await get('?outcome=COMPLETED&outcome=TIMEOUT&search=FIRST')).json()) as {
+      log: { entries: unknown[] };
+    };
+    expect(filtered.log.entries).toHaveLength(1);
+    for (const query of ['?limit=1', '?outcome=NOTHING']) {
+      const refused = await get(query);
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toMatchObject({
+        errors: [{ extensions: { code: 'INVALID', reason: 'PARAMETER' } }],
+      });
+    }
+    expect((await get('/x')).status).toBe(404);
+  });
+
+  test('an archive of more than one page is whole', async () => {
+    const server = await start();
+    const run = await server.play('echo', answer('ok'));
+    for (let n = 0; n < 205; n++) await server.call(run, { path: `/${n}` });
+    const { log } = (await (await fetch(`${server.url}/invocations.har`)).json()) as {
+      log: { entries: { request: { url: string } }[] };
+    };
+    expect(log.entries.map(({ request }) => Number(request.url.split('/').at(-1)))).toEqual(
+      Array.from({ length: 205 }, (_, n) => 204 - n),
+    );
+  });
+
+  test('what a stopped server left in progress is CANCELLED in the end', async () => {
+    const historyUrl = await newUrl();
+    const server = await start({ historyUrl });
+    const run = await server.play('slow', () => {});
+    const arrived = run.upstream.next();
+    const call = server.answer({ id: run.id }).catch(() => 'cut off');
+    const closed = once(await arrived, 'close');
+    await server.stop();
+    servers.splice(0);
+    await closed.catch(() => {});
+    await call;
+    const next = await start({ historyUrl });
+    expect((await page(next)).nodes).toMatchObject([{ outcome: 'CANCELLED' }]);
+  });
+}

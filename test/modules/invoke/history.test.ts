@@ -1,0 +1,6 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { historyContract } from './history-contract.ts';
+
+historyContract(async () => `sqlite:${join(await mkdtemp(join(tmpdir(), 'slipway-history-')), 'history.db')}`);

@@ -11,9 +11,9 @@ export function openPostgres(url: string): Database {
     max: 8,
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: 30_000,
+    statement_timeout: 10_000,
     // Of a server that no longer answers at all.
-    query_timeout: 35_000,
+    query_timeout: 12_000,
     keepAlive: true,
     application_name: 'slipway',
     types: {

@@ -20,7 +20,7 @@ export interface Answer {
 const maxStatements = 200;
 
 const database = new DatabaseSync((workerData as { file: string }).file);
-database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;');
+database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;');
 const prepared = new Map<string, StatementSync>();
 
 function prepare(sql: string): StatementSync {

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { metrics } from '../../../src/modules/metrics/index.ts';
+import { Metrics } from '../../../src/modules/metrics/service.ts';
+import { captureLog } from './captured-log.ts';
+import { holdTimers } from './held-clock.ts';
+import { type InvokeServer, errorsOf, startInvokeServer } from './surface.ts';
+import { answer } from './upstream.ts';
+
+/** A database that the test can take away. */
+export interface FragileDatabase extends AsyncDisposable {
+  readonly url: string;
+  /** From now on nothing is answered. */
+  hang(): Promise<void>;
+  heal(): Promise<void>;
+}
+
+const patienceMs = 2_000;
+
+async function scrape(server: InvokeServer): Promise<Record<string, number>> {
+  const text = await (await fetch(server.server.modules.use(Metrics).url ?? '')).text();
+  const lines = text.split('\n').filter((line) => line.startsWith('slipway_invocation_record'));
+  return Object.fromEntries(lines.map((line) => line.split(' ')).map(([name = '', value]) => [name, Number(value)]));
+}
+
+/** What every database must do when it is gone: hold up nobody who does not need it. */
+export function deadDatabaseContract(open: () => Promise<FragileDatabase>): void {
+  async function start(config: object = {}) {
+    const database = await open();
+    const clock = holdTimers(patienceMs);
+    const { log, line, lines } = captureLog();
+    const server = await startInvokeServer({
+      clock,
+      log,
+      modules: [metrics],
+      config: { invoke: { historyUrl: database.url, connectTimeoutMs: 4000, ...config }, metrics: { port: 0 } },
+    });
+    const run = await server.play('echo', answer('ok'));
+    return {
+      ...{ database, clock, line, lines, server, run },
+      async [Symbol.asyncDispose]() {
+        await server.stop();
+        await database[Symbol.asyncDispose]();
+      },
+    };
+  }
+  const outcomes = async (server: InvokeServer) =>
+    (
+      await server.data<{ invocations: { nodes: { outcome: string; request: { url: string } }[] } }>(
+        '{ invocations { nodes { outcome request { url } } } }',
+      )
+    ).invocations.nodes.map(({ outcome, request }) => `${new URL(request.url).pathname} ${outcome}`);
+
+  test('calls go on, are reported, and are recorded once it is back', async () => {
+    await using world = await start();
+    const { database, clock, line, server, run } = world;
+    await server.call(run, { path: '/before' });
+    await database.hang();
+    const first = server.call(run, { path: '/first' });
+    await clock.fire(patienceMs);
+    expect(await first).toMatchObject({ outcome: 'COMPLETED', response: { body: 'ok' } });
+    expect(await line(/^the history takes too long/)).toMatchObject({ level: 'error' });
+    // Nobody else waits at all: no timer is fired for these.
+    expect((await server.call(run, { path: '/second' })).outcome).toBe('COMPLETED');
+    expect(errorsOf(await server.answer({ id: run.id, path: '//' }))).toEqual(['INVALID path PATH_FORM']);
+    expect(await scrape(server)).toMatchObject({
+      slipway_invocation_records_waiting: 3,
+      slipway_invocation_records_lost_total: 0,
+    });
+    await database.heal();
+    expect(await line(/^the history can be written again/)).toMatchObject({ level: 'info', lost: 0 });
+    await server.call(run, { path: '/after' });
+    expect(await outcomes(server)).toEqual([
+      '/after COMPLETED',
+      '// REFUSED',
+      '/second COMPLETED',
+      '/first COMPLETED',
+      '/before COMPLETED',
+    ]);
+    expect(await scrape(server)).toMatchObject({ slipway_invocation_records_waiting: 0 });
+  });
+
+  test('what is too much to wait is lost, the oldest first, and counted', async () => {
+    await using world = await start({ historyRequestBytes: 1_048_576 });
+    const { database, clock, line, server, run } = world;
+    await database.hang();
+    const body = 'x'.repeat(1_000_000);
+    const first = server.call(run, { method: 'POST', path: '/first', body });
+    await clock.fire(patienceMs);
+    await first;
+    const short = 'mutation ($input: InvokeServiceInput!) { invokeService(input: $input) { invocation { outcome } } }';
+    for (let n = 0; n < 35; n++) {
+      const input = { id: run.id, method: 'POST', path: `/${n}`, body };
+      expect((await server.query(short, { input })).errors).toBeUndefined();
+    }
+    const { slipway_invocation_records_lost_total: lost = 0 } = await scrape(server);
+    expect(lost).toBeGreaterThanOrEqual(2);
+    await database.heal();
+    expect(await line(/^the history can be written again/)).toMatchObject({ lost });
+  });
+}

@@ -3,8 +3,8 @@ import type { Answer, Job, Task } from './database-worker.ts';
 import type { Database, Row } from './database.ts';
 
 interface Pending {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
 }
 
 /**

@@ -76,11 +76,7 @@ export interface Finding {
 }
 
 /** What it rejects with before its answer began is sent as an error, by its code. `caller` has been signed in. */
-export type RouteHandler = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  caller: Caller,
-) => void | Promise<void>;
+export type RouteHandler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
 
 /** What a module's `start` gets; its functions may be taken apart from it. */
 export interface Host<Config, Needs extends Refs, Uses extends Refs> {

@@ -1,4 +1,6 @@
 import { historyContract } from '../modules/invoke/history-contract.ts';
+import { replayContract } from '../modules/invoke/replay-contract.ts';
 import { newDatabase } from './database.ts';
 
 historyContract(newDatabase);
+replayContract(newDatabase);

@@ -11,7 +11,7 @@ export interface CapturedLog {
   readonly log: Log;
   readonly lines: Line[];
   /** Resolves with the next line, or one that is there already, whose message matches. */
-  line(message: RegExp): Promise<Line>;
+  readonly line: (message: RegExp) => Promise<Line>;
 }
 
 export function captureLog(): CapturedLog {

@@ -1,56 +1,13 @@
 import { once } from 'node:events';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { holdTimers } from './held-clock.ts';
-import { type Invocation, type InvokeServer, errorsOf, invocationFields, startInvokeServer } from './surface.ts';
+import { deleteInvocations, historyWorld, list } from './history-world.ts';
+import { errorsOf, invocationFields } from './surface.ts';
 import { answer } from './upstream.ts';
-
-interface PageAnswer {
-  invocations: {
-    totalCount: number;
-    nodes: Invocation[];
-    edges: { cursor: string }[];
-    pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
-  };
-}
-
-const list = `query ($filter: InvocationFilter, $first: Int, $after: String, $last: Int, $before: String) {
-  invocations(filter: $filter, first: $first, after: $after, last: $last, before: $before) {
-    totalCount nodes { ${invocationFields} } edges { cursor }
-    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-  }
-}`;
-const replayInvocation = `mutation ($input: ReplayInvocationInput!) {
-  replayInvocation(input: $input) { invocation { ${invocationFields} } }
-}`;
-const deleteInvocations = 'mutation ($input: DeleteInvocationsInput!) { deleteInvocations(input: $input) { deleted } }';
-const stream = `subscription ($input: InvokeServiceInput!) {
-  invokeServiceStream(input: $input) { text final invocation { id outcome } }
-}`;
 
 /** What every database must do, through the public surface. `newUrl` gives an empty one. */
 export function historyContract(newUrl: () => Promise<string>): void {
-  const servers: InvokeServer[] = [];
-  afterEach(async () => {
-    for (const server of servers.splice(0)) await server.stop();
-  });
-
-  async function start(
-    invoke: Record<string, unknown> = {},
-    more: Omit<NonNullable<Parameters<typeof startInvokeServer>[0]>, 'config'> = {},
-  ): Promise<InvokeServer> {
-    const server = await startInvokeServer({ ...more, config: { invoke: { historyUrl: await newUrl(), ...invoke } } });
-    servers.push(server);
-    return server;
-  }
-  const page = async (server: InvokeServer, variables: object = {}) =>
-    (await server.data<PageAnswer>(list, variables as Record<string, unknown>)).invocations;
-  const paths = async (server: InvokeServer, variables: object = {}) =>
-    (await page(server, variables)).nodes.map(({ request }) => new URL(request.url).pathname);
-  const replay = async (server: InvokeServer, input: object) =>
-    server.query<{ replayInvocation: { invocation: Invocation } | null }>(replayInvocation, { input });
-  const deleted = async (server: InvokeServer, input: object) =>
-    (await server.data<{ deleteInvocations: { deleted: number } }>(deleteInvocations, { input })).deleteInvocations
-      .deleted;
+  const { start, page, paths, replay, deleted } = historyWorld(newUrl);
 
   describe('what is kept', () => {
     test('a call is read back as it was answered', async () => {
@@ -224,104 +181,6 @@ export function historyContract(newUrl: () => Promise<string>): void {
     expect((await page(ann)).totalCount).toBe(0);
   });
 
-  describe('secrets', () => {
-    const secret = 'canary-of-a-secret';
-    const request = {
-      method: 'POST',
-      path: `/x?a=1&api_key=${secret}&b=2;Session-Id=${secret}&%74oken=${secret}&code=sk-canaryvalue`,
-      headers: [
-        ...['Authorization', 'X-Api-Key', 'X-Auth-Token', 'X-Secret', 'X-Amz-Credential', 'X-Acme-Ticket'].map(
-          (name) => ({
-            name,
-            value: secret,
-          }),
-        ),
-        { name: 'X-Plain', value: 'seen sk-canaryvalue' },
-      ],
-      body: `{"a":"sk-canaryvalue"}`,
-    };
-    const config = { redactNames: ['^x-acme-'], redactValues: ['sk-[a-z]+'] };
-
-    test('are sent, and never kept', async () => {
-      const server = await start(config);
-      const run = await server.play(
-        'echo',
-        answer('sk-canaryvalue', { 'set-cookie': `session=${secret}`, 'x-session-token': secret, 'x-plain': 'kept' }),
-      );
-      const made = await server.call(run, request);
-      const sent = run.upstream.requests[0] ?? '';
-      expect(sent.split(secret)).toHaveLength(10);
-      expect(made.response?.headers).toContainEqual({ name: 'x-session-token', value: secret, redacted: false });
-      const kept = await page(server);
-      expect(JSON.stringify(kept)).not.toMatch(/canary/);
-      expect(await (await fetch(`${server.url}/invocations.har`)).text()).not.toMatch(/canary/);
-      const [node] = kept.nodes;
-      expect(node?.request.url).toBe(`${run.url}/x?a=1&api_key=***&b=2;Session-Id=***&%74oken=***&code=***`);
-      expect(node?.request.headers.at(-2)).toEqual({ name: 'X-Acme-Ticket', value: '***', redacted: true });
-      expect(node?.request.headers.at(-1)).toEqual({ name: 'X-Plain', value: 'seen ***', redacted: true });
-      expect(node?.request.body).toBe('{"a":"***"}');
-      expect(node?.response).toMatchObject({ body: '***' });
-      expect(node?.response?.headers).toContainEqual({ name: 'x-plain', value: 'kept', redacted: false });
-      expect(node?.request.curl).toMatch(/-H 'Authorization: <Authorization>'[^]*'<body>'[^]*api_key=<redacted>/);
-    });
-
-    test('have to be given anew for a replay: what stands for them is never sent', async () => {
-      const server = await start(config);
-      const run = await server.play('echo', answer('ok'));
-      const { id } = await server.call(run, request);
-      run.upstream.answerWith(answer('ok'));
-      const refused = await replay(server, { id });
-      expect(errorsOf(refused)).toEqual([
-        ...Array.from({ length: 7 }, () => 'INVALID headers GIVE_ANEW'),
-        'INVALID path GIVE_ANEW',
-        'INVALID body GIVE_ANEW',
-      ]);
-      expect(refused.errors?.[0]?.message).toMatch(/"Authorization"/);
-      const { headers, path, body } = request;
-      expect(errorsOf(await replay(server, { id, headers: headers.slice(1), path, body }))).toEqual([
-        'INVALID headers GIVE_ANEW',
-      ]);
-      expect(run.upstream.requests).toEqual([]);
-      expect((await replay(server, { id, headers, path, body })).errors).toBeUndefined();
-      expect(run.upstream.requests[0]).toContain(secret);
-      expect(run.upstream.requests[0]).not.toContain('***');
-    });
-  });
-
-  describe('replay', () => {
-    test('makes the same call again, as a new one, with what is given in place of the old', async () => {
-      const server = await start();
-      const run = await server.play('echo', answer('ok'));
-      const headers = [
-        { name: 'X-A', value: '1' },
-        { name: 'X-B', value: '2' },
-      ];
-      const { id } = await server.call(run, { method: 'PUT', path: '/x?y=%20', headers, body: 'old' });
-      run.upstream.answerWith(answer('again'));
-      const first = (await replay(server, { id })).data?.replayInvocation?.invocation;
-      expect(first).toMatchObject({ outcome: 'COMPLETED', response: { body: 'again' } });
-      expect(first?.id).not.toBe(id);
-      await replay(server, { id, path: '/other', headers: [{ name: 'x-b', value: '3' }], body: 'new' });
-      expect(run.upstream.requests.map((sent) => sent.replace(/\r\nhost[^]*?keep-alive/, ''))).toEqual([
-        'PUT /x?y=%20 HTTP/1.1\r\nX-A: 1\r\nX-B: 2\r\ncontent-length: 3\r\n\r\nold',
-        'PUT /other HTTP/1.1\r\nX-A: 1\r\nx-b: 3\r\ncontent-length: 3\r\n\r\nnew',
-      ]);
-      expect((await page(server)).totalCount).toBe(3);
-    });
-
-    test('of a call by URL goes to that URL, and is checked like any other', async () => {
-      const server = await start();
-      const run = await server.play('echo', answer('ok'));
-      const { id } = await server.call(run, { url: `${run.url}/a?b` });
-      run.upstream.answerWith(answer('ok'));
-      expect((await replay(server, { id })).errors).toBeUndefined();
-      expect(run.upstream.requests[0]).toMatch(/^GET \/a\?b HTTP/);
-      expect(errorsOf(await replay(server, { id, path: '/../x' }))).toEqual(['INVALID url PATH_DOTS']);
-      const refusedId = (await page(server, { filter: { outcome: ['REFUSED'] } })).nodes[0]?.id;
-      expect(errorsOf(await replay(server, { id: refusedId }))).toEqual(['INVALID id NOT_REPLAYABLE']);
-    });
-  });
-
   describe('deletion', () => {
     test('by id, by run, by age', async () => {
       const clock = holdTimers();
@@ -368,119 +227,6 @@ export function historyContract(newUrl: () => Promise<string>): void {
       await clock.fire(hour);
       await clock.set(hour);
       expect(await paths(server)).toEqual(['/new']);
-    });
-  });
-
-  describe('idempotency keys', () => {
-    const key = 'order-4711';
-
-    test('the same key calls once, and answers with the first result', async () => {
-      const historyUrl = await newUrl();
-      const server = await start({ historyUrl });
-      const replica = await start({ historyUrl });
-      const run = await server.play('echo', answer('first'));
-      const twin = await replica.play('echo', answer('other'));
-      const input = { method: 'POST', body: 'x', idempotencyKey: key };
-      const made = await server.call(run, input);
-      run.upstream.answerWith(answer('second'));
-      expect(await server.call(run, { ...input, path: null })).toEqual(made);
-      expect(await replica.call(twin, input)).toEqual(made);
-      expect([...run.upstream.requests, ...twin.upstream.requests]).toEqual([]);
-      expect((await page(server)).totalCount).toBe(1);
-      for (const other of [{ body: 'y' }, { path: '/y' }, { headers: [{ name: 'X-A', value: '1' }] }]) {
-        const conflict = await server.answer({ id: run.id, ...input, ...other });
-        expect(errorsOf(conflict)).toEqual(['CONFLICT idempotencyKey KEY_REUSED']);
-      }
-      expect(run.upstream.requests).toEqual([]);
-    });
-
-    test('at the same time too: the others wait for the one', async () => {
-      const server = await start();
-      const run = await server.play('slow', () => {});
-      const arrived = run.upstream.next();
-      const calls = Array.from({ length: 5 }, () => server.call(run, { idempotencyKey: key }));
-      const socket = await arrived;
-      socket.end(answer('one'));
-      const made = await Promise.all(calls);
-      expect(new Set(made.map(({ id }) => id)).size).toBe(1);
-      expect(made.map(({ response }) => response?.body)).toEqual(Array.from({ length: 5 }, () => 'one'));
-      expect(run.upstream.requests).toHaveLength(1);
-    });
-
-    test('a replica waits for the call that another one is making', async () => {
-      const historyUrl = await newUrl();
-      const server = await start({ historyUrl });
-      const clock = holdTimers(250);
-      const replica = await start({ historyUrl }, { clock });
-      const run = await server.play('slow', () => {});
-      const twin = await replica.play('slow', answer('twin'));
-      const arrived = run.upstream.next();
-      const first = server.call(run, { idempotencyKey: key });
-      const socket = await arrived;
-      const second = replica.call(twin, { idempotencyKey: key });
-      await clock.fire(250);
-      await clock.set(250);
-      socket.end(answer('one'));
-      const made = await first;
-      await clock.fire(250);
-      expect(await second).toEqual(made);
-      expect(twin.upstream.requests).toEqual([]);
-    });
-
-    test('belongs to one caller and one mutation', async () => {
-      const historyUrl = await newUrl();
-      const as = (name: string) => start({ historyUrl }, { as: { caller: { name, local: false } } });
-      const [ann, bob] = [await as('ann'), await as('bob')];
-      const [run, twin] = [await ann.play('echo', answer('ann')), await bob.play('echo', answer('bob'))];
-      const made = await ann.call(run, { idempotencyKey: key });
-      expect((await bob.call(twin, { idempotencyKey: key })).response?.body).toBe('bob');
-      const again = await replay(ann, { id: made.id, idempotencyKey: key });
-      expect(again.data?.replayInvocation?.invocation.id).not.toBe(made.id);
-      expect((await replay(ann, { id: made.id, idempotencyKey: key })).data).toEqual(again.data);
-      expect(run.upstream.requests).toHaveLength(2);
-    });
-
-    test('a stream that is opened again calls nothing and gives what the history has', async () => {
-      const server = await start();
-      const run = await server.play('echo', answer('token by token', { 'content-type': 'text/event-stream' }));
-      const read = async () => {
-        const chunks: { text: string; final: boolean; invocation: { id: string } | null }[] = [];
-        const input = { id: run.id, idempotencyKey: key };
-        for await (const { data } of server.subscribe<{ invokeServiceStream: (typeof chunks)[0] }>(stream, { input })) {
-          if (data) chunks.push(data.invokeServiceStream);
-        }
-        return chunks;
-      };
-      const first = await read();
-      const second = await read();
-      expect(first.map(({ text }) => text).join('')).toBe('token by token');
-      expect(second).toEqual([{ text: 'token by token', final: true, invocation: first.at(-1)?.invocation }]);
-      expect(run.upstream.requests).toHaveLength(1);
-    });
-
-    test('a refusal leaves the key free', async () => {
-      const server = await start();
-      const run = await server.play('echo', answer('ok'), { ready: false });
-      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))[0]).toMatch(/^NOT_READY/);
-      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))[0]).toMatch(/^NOT_READY/);
-    });
-
-    test('is free again after a day', async () => {
-      const clock = holdTimers();
-      const server = await start({}, { clock });
-      const run = await server.play('echo', answer('ok'));
-      const made = await server.call(run, { idempotencyKey: key });
-      clock.shift(86_400_000 - 60_000);
-      expect((await server.call(run, { idempotencyKey: key })).id).toBe(made.id);
-      clock.shift(61_000);
-      expect((await server.call(run, { idempotencyKey: key })).id).not.toBe(made.id);
-    });
-
-    test.each(['short', 'x'.repeat(129), 'tab\ttab\ttab', 'üüüüüüüü'])('%j is none', async (idempotencyKey) => {
-      const server = await start();
-      const run = await server.play('echo', answer('no'));
-      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey }))).toEqual(['INVALID idempotencyKey BAD_KEY']);
-      expect(run.upstream.requests).toEqual([]);
     });
   });
 
@@ -556,7 +302,6 @@ export function historyContract(newUrl: () => Promise<string>): void {
     const call = server.answer({ id: run.id }).catch(() => 'cut off');
     const closed = once(await arrived, 'close');
     await server.stop();
-    servers.splice(0);
     await closed.catch(() => {});
     await call;
     const next = await start({ historyUrl });

@@ -2,5 +2,9 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { historyContract } from './history-contract.ts';
+import { replayContract } from './replay-contract.ts';
 
-historyContract(async () => `sqlite:${join(await mkdtemp(join(tmpdir(), 'slipway-history-')), 'history.db')}`);
+const newFile = async () => `sqlite:${join(await mkdtemp(join(tmpdir(), 'slipway-history-')), 'history.db')}`;
+
+historyContract(newFile);
+replayContract(newFile);

@@ -62,7 +62,7 @@ export function isPlain(url: string): boolean {
 const prefix = z
   .string()
   .max(100)
-  .regex(/^[\x21-\x7e]+$/, 'must be one or more visible ASCII characters')
+  .regex(/^[\x21-\x7e]+$/, { error: 'must be one or more visible ASCII characters', abort: true })
   .refine((text) => !text.startsWith('system:') && !'system:'.startsWith(text), 'must not lead to names in `system:`');
 const claim = z.string().min(1).max(200);
 const text = z.string().min(1);

@@ -6,7 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['module', 'node', 'module-sync'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/cluster/**', 'test/browser/**', 'test/postgres/**'],
+    exclude: ['test/cluster/**', 'test/deploy/**', 'test/browser/**', 'test/postgres/**'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,

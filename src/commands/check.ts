@@ -79,8 +79,8 @@ async function findings({ plan, transport, client, namespaces }: Target): Promis
   const rights = await missingRights(rulesOf(plan.modules), { client, namespaces, absent });
   const own: Found[] = [];
   for (const { module, config } of plan.modules) {
-    // What it would ask for is not there.
-    if (!module.check || kinds.some((kind) => kind.module === module.name)) continue;
+    // What it would ask for is not there, or is refused.
+    if (!module.check || [...kinds, ...rights].some((found) => found.module === module.name)) continue;
     try {
       for (const finding of await module.check({ config, client, namespaces: namespaces ?? null }))
         own.push({ module: module.name, ...finding });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { stringify } from 'yaml';
 import { BootError, type Problem } from '../boot-error.ts';
 import { type Environment, type Settings, ownEnvironment, readSettings } from '../config.ts';
@@ -55,10 +56,11 @@ export async function printManifests(environment: Environment, options: Manifest
   return [heading(installation), ...documents].join('---\n');
 }
 
-/** Of package.json. */
+/** Of the package.json above, which is another one in a build. */
 export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  const file = findPackageJSON('..', import.meta.url);
+  if (file === undefined) throw new Error('The package.json of Slipway is not where it should be.');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 function flagProblems({ namespace }: ManifestOptions, replicas: number): Problem[] {

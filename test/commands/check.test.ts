@@ -145,9 +145,9 @@ describe('slipway check', () => {
     const { code, stdout } = await runCommand(['check'], { PATH: '', ...environment });
     expect(code).toBe(1);
     expect(stdout).toContain('MISSING   runs: no right to list, watch pods.');
-    expect(stdout).toContain('MISSING   auth: no right to impersonate users.');
+    expect(stdout).toContain('MISSING   auth: no right to impersonate users; impersonate groups.');
     expect(stdout).toContain('slipway manifests');
-    expect(stdout).toMatch(/\n3 problems\.\n$/);
+    expect(stdout).toMatch(/\n2 problems\.\n$/);
   });
 
   test('asks in each watched namespace, but for kinds without a namespace', async () => {

@@ -79,7 +79,7 @@ export async function missingRights(
       ({ group, resource }) => !target.absent.has(fullName(group, resource)),
     );
     const denied = await deniedOf(wanted, target.client);
-    for (const message of describe(denied)) findings.push({ module, message, remedy });
+    if (denied.length > 0) findings.push({ module, message: `no right to ${describe(denied).join('; ')}.`, remedy });
   }
   return findings;
 }
@@ -125,7 +125,7 @@ async function isAllowed(resourceAttributes: ResourceAttributes, client: KubeCli
   return status?.allowed === true;
 }
 
-/** One sentence for each kind and place. */
+/** One part for each kind and place. */
 function describe(denied: readonly ResourceAttributes[]): string[] {
   const grouped = Map.groupBy(denied, ({ group, resource, subresource, name, namespace }) => {
     const kind = fullName(group, resource) + (subresource === undefined ? '' : `/${subresource}`);
@@ -134,6 +134,6 @@ function describe(denied: readonly ResourceAttributes[]): string[] {
   });
   return Array.from(grouped, ([what, rights]) => {
     const verbs = [...new Set(rights.map(({ verb }) => verb))].join(', ');
-    return `no right to ${verbs} ${what}.`;
+    return `${verbs} ${what}`;
   });
 }

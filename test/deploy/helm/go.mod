@@ -1,4 +1,5 @@
-module slipway.dev/test/deploy/helm
+// The Helm that renders the chart in tests.
+module slipway/helm
 
 go 1.26.0
 

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Answer, Job, Task } from './database-worker.ts';
 import type { Database, Row } from './database.ts';
@@ -12,7 +13,9 @@ interface Pending {
  * survives a kill -9 of the process.
  */
 export function openSqlite(file: string): Database {
-  const worker = new Worker(new URL('./database-worker.ts', import.meta.url), { workerData: { file } });
+  // In a build it is JavaScript, as this file is.
+  const program = new URL(`./database-worker${extname(import.meta.url)}`, import.meta.url);
+  const worker = new Worker(program, { workerData: { file } });
   const pending = new Map<number, Pending>();
   let jobs: Job[] = [];
   let last = 0;

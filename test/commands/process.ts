@@ -49,8 +49,12 @@ export async function runCommand(
 }
 
 /** Starts the server as a process of its own and waits for its ready line. */
-export async function startProcess(env: Record<string, string>, cwd = process.cwd()): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [main], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startProcess(
+  env: Record<string, string>,
+  cwd = process.cwd(),
+  program = main,
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [program], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (chunk) => (stderr += chunk));
   const exited = once(child, 'close');

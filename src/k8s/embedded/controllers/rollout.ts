@@ -99,10 +99,7 @@ export function isResized(deployment: Deployment, replicaSets: readonly ReplicaS
   });
 }
 
-/**
- * Spreads a change of size over all active ReplicaSets in proportion, so a rollout under way keeps its balance. One that
- * recreates has no balance to keep: its next step comes after.
- */
+/** Spreads a change of size over all active ReplicaSets in proportion, so a rollout under way keeps its balance. */
 export function proportionalSizes(
   deployment: Deployment,
   newest: ReplicaSet | undefined,
@@ -117,7 +114,6 @@ export function proportionalSizes(
   if (newest && sizeOf(newest) === desired && available(newest) === desired) {
     return active.filter((replicaSet) => replicaSet !== newest).map((replicaSet) => ({ replicaSet, replicas: 0 }));
   }
-  if (isRecreate(deployment)) return [];
   const present = sum(active, sizeOf);
   const allowed = desired > 0 ? desired + rollingLimits(deployment).maxSurge : 0;
   let left = allowed - present;

@@ -85,6 +85,7 @@ function probesOf(options: ContainerRunOptions, terminate: (graceMs: number) => 
     get ready() {
       return probes.ready;
     },
+    failed: () => listening.failed(),
     stop() {
       probes.stop();
       listening.stop();
@@ -96,8 +97,10 @@ export function startRun(options: ContainerRunOptions): ContainerRun {
   const { spec, instance, log, clock } = options;
   let cancelKill = () => {};
   let outOfMemory = false;
+  let asked = false;
 
   function terminate(graceMs: number): void {
+    asked = true;
     probes.stop();
     cancelKill();
     if (graceMs <= 0) return instance.kill();
@@ -112,6 +115,7 @@ export function startRun(options: ContainerRunOptions): ContainerRun {
   async function end(): Promise<Ended> {
     const exit = killed(await instance.ended);
     probes.stop();
+    if (!asked && exit.code !== 0) probes.failed();
     unwatchMemory();
     cancelKill();
     log.end();

@@ -19,6 +19,8 @@ export interface ListeningWatchOptions {
 export interface ListeningWatch {
   /** Passes a probe's success on, unless it was another program that answered. */
   confirm(result: ProbeResult): ProbeResult;
+  /** The program failed by itself: tells if somebody else had its port, for which most programs end at once. */
+  failed(): void;
   stop(): void;
 }
 
@@ -37,9 +39,13 @@ export function startListeningWatch(options: ListeningWatchOptions): ListeningWa
     return listeningFault({ host: address, port }, systemListeners(), socketsOf(pids));
   }
 
+  function tell(found: ListeningFault): void {
+    event('Warning', found.reason, `Container ${container.name}: ${found.message}`);
+  }
+
   function look(): void {
     const found = fault();
-    if (found) event('Warning', found.reason, `Container ${container.name}: ${found.message}`);
+    if (found) tell(found);
     schedule();
   }
 
@@ -55,6 +61,10 @@ export function startListeningWatch(options: ListeningWatchOptions): ListeningWa
     confirm(result) {
       const found = fault();
       return found?.reason === 'PortTaken' ? { ok: false, message: found.message } : result;
+    },
+    failed() {
+      const found = fault();
+      if (found?.reason === 'PortTaken') tell(found);
     },
     stop: () => cancel(),
   };

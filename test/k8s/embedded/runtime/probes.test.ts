@@ -73,6 +73,8 @@ describe('a liveness probe', () => {
     expect(await world.told('web', 'Unhealthy')).toBe('Liveness probe failed: the flag is down');
     raise();
     await clock.step(7000);
+    // The try is over when the next one is waited for.
+    await clock.waited(7000);
     lower();
     await clock.step(7000);
     await clock.step(7000);

@@ -33,7 +33,9 @@ export const namespace = 'lab';
 /** A clock that stands, and moves when somebody waits for it. */
 export interface StepClock extends Clock {
   advance(ms: number): void;
-  /** Lets `ms` pass as soon as somebody waits for exactly so long. */
+  /** Resolves as soon as somebody waits for exactly so long. */
+  waited(ms: number): Promise<void>;
+  /** Lets `ms` pass as soon as somebody waits for it. */
   step(ms: number): Promise<void>;
 }
 
@@ -41,6 +43,16 @@ export function createStepClock(): StepClock {
   const clock = createTestClock();
   const waits = new Set<{ ms: number }>();
   const listeners = new Set<() => void>();
+  const waited = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const check = () => {
+        if (![...waits].some((wait) => wait.ms === ms)) return;
+        listeners.delete(check);
+        resolve();
+      };
+      listeners.add(check);
+      check();
+    });
   return {
     now: () => clock.now(),
     advance: (ms) => clock.advance(ms),
@@ -57,16 +69,9 @@ export function createStepClock(): StepClock {
         cancel();
       };
     },
+    waited,
     async step(ms) {
-      await new Promise<void>((resolve) => {
-        const check = () => {
-          if (![...waits].some((wait) => wait.ms === ms)) return;
-          listeners.delete(check);
-          resolve();
-        };
-        listeners.add(check);
-        check();
-      });
+      await waited(ms);
       clock.advance(ms);
     },
   };

@@ -46,9 +46,9 @@ export async function startReplica(
     async restart() {
       const began = performance.now();
       running.child.kill('SIGTERM');
-      await notReady(url);
-      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections.
-      await balancer.connections(url, 5);
+      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections. Where the
+      // machine is too busy for that to come in time, requests are lost, and counted as such.
+      await Promise.race([notReady(url).then(() => balancer.connections(url, 5)), running.ended]);
       balancer.remove(url);
       const exitCode = await running.ended;
       const seconds = (performance.now() - began) / 1000;
@@ -61,5 +61,8 @@ export async function startReplica(
 }
 
 async function notReady(url: string): Promise<void> {
-  for (;;) if ((await fetch(`${url}/readyz`)).status === 503) return;
+  for (;;) {
+    const answer = await fetch(`${url}/readyz`).catch(() => null);
+    if (answer?.status !== 200) return;
+  }
 }

@@ -29,6 +29,8 @@ export interface TestServerOptions {
   dataDir?: string;
   clock?: Clock;
   log?: Log;
+  /** Connects to the embedded cluster as to any other one, by the kubeconfig file whose path this gives. */
+  kubeconfig?: (embedded: EmbeddedCluster) => Promise<string>;
   /** How long new connections are still served once the server is stopped. @default 0 */
   drainMs?: number;
 }
@@ -86,7 +88,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
   try {
     await options.seed?.(embedded.api.client);
-    const cluster = await connect({ mode: 'EMBEDDED', namespaces: null, namespace: 'default', embedded, clock, log });
+    const kubeconfig = await options.kubeconfig?.(embedded);
+    const cluster = await connect({
+      ...(kubeconfig === undefined ? { mode: 'EMBEDDED', embedded } : { mode: 'KUBECONFIG', kubeconfig }),
+      namespaces: null,
+      namespace: 'default',
+      clock,
+      log,
+    });
     const server = await createServer({
       modules: modulesFor(options),
       config: options.config ?? {},

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { buildConnector } from 'undici';
 import type { Caller } from '../caller.ts';
 import type { KubeObject, Resource } from './resources.ts';
 
@@ -99,6 +100,18 @@ export interface KubeClient {
   podLogs(name: string, namespace: string, options?: LogOptions): Promise<Readable>;
 }
 
+/** What it takes to speak to the API server oneself, such as through its proxy subresources. */
+export interface RawApi {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** Stands before `/api`; without a final slash. */
+  readonly pathPrefix: string;
+  /** Opens connections with our certificates and trust, and no proxy of the environment. */
+  readonly connect: buildConnector.connector;
+  /** Our credentials and whom we act as: for each request anew, since tokens rotate. */
+  headers(): Promise<readonly { name: string; value: string }[]>;
+}
+
 /** What a module reads from the shared cache. One watch per kind, whoever asks for it. */
 export interface Watch<T extends KubeObject = KubeObject> {
   resource: Resource<T>;
@@ -178,6 +191,8 @@ export interface Cluster {
   readonly client: KubeClient;
   /** Acts as the caller (impersonation where that is on; the embedded cluster's single user needs none). */
   as(caller: Caller): KubeClient;
+  /** Acts as the caller, for requests that no KubeClient method makes. */
+  raw(caller: Caller): RawApi;
   /** The cache of a kind that some module's `watches` names; throws when none does. */
   cache<T extends KubeObject>(resource: Resource<T>): Cache<T>;
   /** The namespaces of all cached objects of a kind; none when no module watches it. */

@@ -89,6 +89,7 @@ function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: reado
     },
     client,
     as: (caller) => (caller.local || caller.ownIdentity ? client : createKubeClient(transport, identityOf(caller))),
+    raw: (caller) => transport.raw(caller.local || caller.ownIdentity ? undefined : identityOf(caller)),
     cache<T extends KubeObject>(resource: Resource<T>): Cache<T> {
       const cache = shared.caches.get(resourceName(resource));
       if (cache) return cache as unknown as Cache<T>;

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Agent, request as send } from 'undici';
 import { ApiError, type Status, type TransportReason } from './api-error.ts';
+import type { RawApi } from './cluster.ts';
 import { type TlsOptions, type TlsSource, createConnector } from './tls.ts';
 
 export type { TlsOptions, TlsSource } from './tls.ts';
@@ -59,6 +60,8 @@ export interface Transport {
   json<T>(request: ApiRequest): Promise<T>;
   /** The answer's body as it comes, without a limit on silence. Destroy it to end the request. */
   stream(request: ApiRequest): Promise<Readable>;
+  /** For requests of another shape. */
+  raw(identity?: Identity): RawApi;
   close(): Promise<void>;
 }
 
@@ -75,6 +78,7 @@ export function createTransport(options: TransportOptions): Transport {
       keepAliveMaxTimeout: 10_000,
       // Redirects are never followed and proxies from the environment never used: both would carry our credentials away.
     });
+  const rawConnector = createConnector(options.tls ?? {}, connectTimeoutMs);
   let agent = open();
   const agents = new Set([agent]);
   const counts: TransportCounts = { requests: 0, answers: { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 } };
@@ -134,6 +138,21 @@ export function createTransport(options: TransportOptions): Transport {
       if (answer.statusCode === 200) return answer.body;
       throw statusError(answer.statusCode, await bodyText(answer.body), answer.headers['retry-after']);
     },
+
+    raw: (identity) => ({
+      origin: base.origin,
+      pathPrefix: base.pathname.replace(/\/$/, ''),
+      connect: rawConnector,
+      async headers() {
+        const authorization = (await options.credentials?.authorization()) ?? null;
+        const {
+          accept: _,
+          'user-agent': __,
+          ...headers
+        } = headersOf({ method: 'GET', path: '', identity }, authorization);
+        return Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => ({ name, value })));
+      },
+    }),
 
     async close() {
       await Promise.all([...agents].map((agent) => agent.destroy()));

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { Wire } from './connections.ts';
 import { CallFailure } from './failure.ts';
 
 const maxInterimAnswers = 10;
@@ -9,7 +10,7 @@ const headEnd = '\r\n\r\n';
  * A socket that leaves out what undici can't take, and catches what it lets pass: interim answers (it ends the
  * connection at a 100 nobody asked for), bytes after the declared length of a body, and bytes nobody asked for.
  */
-export class AnswerSocket extends Socket {
+export class AnswerSocket extends Socket implements Wire {
   /** What came of an answer whose head is not complete; null once it is. */
   #head: Buffer | null = null;
   #interim = 0;
@@ -32,6 +33,10 @@ export class AnswerSocket extends Socket {
     const clean = this.#framed && (this.#left === null || this.#left === 0);
     this.#left = 0;
     return clean && !this.destroyed;
+  }
+
+  isDestroyed(): boolean {
+    return this.destroyed;
   }
 
   override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { Place } from '../../caller.ts';
+import type { Caller, Place } from '../../caller.ts';
 import { SlipwayError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Context } from '../../module.ts';
@@ -11,6 +11,7 @@ import { type KeyedInput, firstResult } from './idempotency.ts';
 import { type CallInput, type PreparedCall, prepareCall } from './prepare.ts';
 import { askedEntry, checkedEntry, keptEntry } from './recording.ts';
 import type { Recorder } from './recorder.ts';
+import type { Reach } from './reach.ts';
 import type { Redactor } from './redaction.ts';
 import type { Slots } from './slots.ts';
 import type { Admits, Endpoints } from './endpoints.ts';
@@ -27,6 +28,7 @@ export interface CallParts {
   slots: Slots;
   endpoints: Endpoints;
   admits: Admits;
+  reach: Reach;
   /** Of every call, made or refused, once it has ended. */
   onEnd: (mutation: string, run: RunView, entry: Entry) => void;
   clock: Clock;
@@ -46,6 +48,7 @@ export interface Asked {
 export interface StartedCall {
   entry: Entry;
   call: PreparedCall;
+  caller: Caller;
   /** Where the run lies. */
   place: Place;
   /** False once the run's target is another than the one that was checked. */
@@ -110,7 +113,7 @@ export function createCalls(parts: CallParts): Calls {
       return ended;
     };
     const confirm = () => sameTarget(parts, runs.get(run.key), asked.input, call);
-    return { started: { entry, call, place: run, confirm, finish } };
+    return { started: { entry, call, caller: context.caller, place: run, confirm, finish } };
   };
 
   return {
@@ -138,7 +141,7 @@ async function admit(
   if (!(await access.allows('invoke', run))) {
     throw new SlipwayError('FORBIDDEN', `You may see ${run.name} but not call it.`, { field: 'id' });
   }
-  const call = prepareCall(run, input, caller.name, parts);
+  const call = prepareCall(run, input, parts);
   const release = parts.slots.take(caller.local ? null : caller.name);
   if (release) return { call, release };
   throw new SlipwayError('RATE_LIMITED', 'Too many calls are under way. Try again when one has ended.', {

@@ -21,6 +21,12 @@ function isPattern(source: string): boolean {
 /** The settings of the module; the README's table is generated from the descriptions. */
 export const invokeConfig = z
   .strictObject({
+    reach: z
+      .enum(['auto', 'direct', 'apiserver'])
+      .default('auto')
+      .describe(
+        'How services are reached: `direct` (Pod addresses), `apiserver` (the service proxy of the Kubernetes API), or `auto`: apiserver with a kubeconfig, else direct.',
+      ),
     historyUrl: z
       .string()
       .refine((url) => url === 'off' || isDatabaseUrl(url), 'must be "off", "sqlite:<file>" or "postgres://…"')

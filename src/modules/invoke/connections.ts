@@ -1,14 +1,29 @@
-import { Client, type Dispatcher } from 'undici';
+import { Client, type Dispatcher, type buildConnector } from 'undici';
 import type { Clock } from '../../clock.ts';
-import type { AnswerSocket } from './answer-socket.ts';
-import { type Dial, pinnedConnector } from './connector.ts';
+import type { Dial } from './connector.ts';
 
 /** Where connections lead, and who shares them. */
 export interface Line {
   /** Only calls of the same key use the same connection: those of one caller to one Pod. */
   key: string;
-  address: string;
-  port: number;
+  /** What undici calls it; nothing is looked up by it. */
+  origin: string;
+  /** `dial` gives the call that waits for the connection; null: none does, so there is nothing to connect for. */
+  connector(dial: () => Dial | null, opened: (wire: Wire) => void): buildConnector.connector;
+}
+
+/** What a connection's socket knows of the answers on it. */
+export interface Wire {
+  /** An answer to a request of this method is to come. */
+  expect(method: string): void;
+  /** True when the answer is over beyond doubt, and the connection is fit for another. */
+  rest(): boolean;
+  isDestroyed(): boolean;
+}
+
+/** An address as URLs write it. */
+export function addressOf(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 /** One connection for one call at a time. */
@@ -67,7 +82,7 @@ class PinnedConnection implements Connection, Dispatcher.DispatchHandler {
   fresh = true;
   readonly #whenRested: (connection: PinnedConnection) => void;
   #client: Client;
-  #socket: AnswerSocket | null = null;
+  #wire: Wire | null = null;
   /** The call that waits to be sent; null from then on. */
   #waiting: { request: Dispatcher.DispatchOptions; dial: Dial } | null = null;
   #handler: Dispatcher.DispatchHandler = {};
@@ -81,13 +96,12 @@ class PinnedConnection implements Connection, Dispatcher.DispatchHandler {
   }
 
   #createClient(): Client {
-    const { address, port } = this.line;
     const dial = () => this.#waiting?.dial ?? null;
-    const opened = (socket: AnswerSocket) => {
-      this.#socket = socket;
+    const opened = (wire: Wire) => {
+      this.#wire = wire;
     };
-    return new Client(`http://${address.includes(':') ? `[${address}]` : address}:${port}`, {
-      connect: pinnedConnector(address, port, dial, opened),
+    return new Client(this.line.origin, {
+      connect: this.line.connector(dial, opened),
       // Our own timers follow the injected clock.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -105,7 +119,7 @@ class PinnedConnection implements Connection, Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     // From here on nothing is ever sent again, on this or another connection.
-    this.#socket?.expect(this.#waiting?.request.method ?? '');
+    this.#wire?.expect(this.#waiting?.request.method ?? '');
     this.#waiting = null;
     this.#handler.onRequestStart?.(controller, context);
   }
@@ -145,10 +159,10 @@ class PinnedConnection implements Connection, Dispatcher.DispatchHandler {
   }
 
   release(): void {
-    if (!this.#socket?.rest()) return this.destroy(null);
+    if (!this.#wire?.rest()) return this.destroy(null);
     // Bytes that came with the answer, or its end, are seen first.
     setImmediate(() => {
-      if (this.#ended || !this.#socket || this.#socket.destroyed) this.destroy(null);
+      if (this.#ended || !this.#wire || this.#wire.isDestroyed()) this.destroy(null);
       else this.#whenRested(this);
     });
   }

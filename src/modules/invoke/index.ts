@@ -1,11 +1,12 @@
 import { BootError } from '../../boot-error.ts';
+import type { Cluster } from '../../k8s/cluster.ts';
 import { openDatabase } from '../../database.ts';
-import { defineModule } from '../../module.ts';
+import { type PolicyRule, defineModule } from '../../module.ts';
 import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
 import { audit } from './audit.ts';
 import { createCalls } from './calls.ts';
-import { createConnections } from './connections.ts';
+import { type Connections, createConnections } from './connections.ts';
 import { createEndpoints } from './endpoints.ts';
 import { type InvokeConfig, invokeConfig } from './config.ts';
 import { countCalls, countRecords } from './counting.ts';
@@ -13,6 +14,8 @@ import { guardHistory } from './history-guard.ts';
 import { serveHar } from './har-route.ts';
 import { type History, openHistory } from './history.ts';
 import { createInvoker } from './invoker.ts';
+import { type Reach, createDirectReach } from './reach.ts';
+import { createApiServerReach } from './reach-api-server.ts';
 import { createRecorder } from './recorder.ts';
 import { builtinRedaction, createRedactor } from './redaction.ts';
 import { keepTidy } from './retention.ts';
@@ -22,6 +25,13 @@ import { createSlots } from './slots.ts';
 import { admittedAddresses } from './target.ts';
 import { invokeAction } from './action.ts';
 
+/** Where our own identity passes calls on; where callers are impersonated it is them who need it. */
+const proxyRule: PolicyRule = {
+  apiGroups: [''],
+  resources: ['services/proxy'],
+  verbs: ['get', 'create', 'update', 'patch', 'delete'],
+};
+
 /** Calls services on behalf of callers, safely, and keeps the history of it. */
 export const invoke = defineModule({
   name: 'invoke',
@@ -30,6 +40,7 @@ export const invoke = defineModule({
   uses: { redactions: Redaction, metrics: Metrics },
   provides: { invocations: Invocations, redaction: Redaction, actions: RunAction },
   config: invokeConfig,
+  rbac: ({ reach }) => (reach === 'apiserver' ? [proxyRule] : []),
   schema: addInvoke,
   async start({ config, deps, cluster, clock, dataDir, log, signal, route, onStop }) {
     const history = await historyFor(config, dataDir, () => clock.now());
@@ -41,6 +52,8 @@ export const invoke = defineModule({
       countRecords(deps.metrics, recorder);
       route('/invocations.har', serveHar(history));
     }
+    const connections = createConnections(clock);
+    const reach = reachOf(config, cluster, connections);
     const count = countCalls(deps.metrics);
     const calls = createCalls({
       runs: deps.runs,
@@ -51,6 +64,7 @@ export const invoke = defineModule({
       slots: createSlots({ total: config.maxCalls, perCaller: config.maxCallsPerCaller }),
       endpoints: createEndpoints(cluster),
       admits: admittedAddresses(cluster),
+      reach,
       onEnd(mutation, run, entry) {
         audit(log, mutation, run, entry);
         count(mutation, entry);
@@ -58,17 +72,30 @@ export const invoke = defineModule({
       clock,
       log,
     });
-    const connections = createConnections(clock);
     onStop(() => connections.close());
     // The signal has ended them all: their ends are still to be recorded.
     onStop(() => calls.idle());
     return {
-      invocations: createInvoker({ calls, connections, history, config, clock, log, signal }),
+      invocations: createInvoker({ calls, reach, history, config, clock, log, signal }),
       redaction: [builtinRedaction],
       actions: [invokeAction],
     };
   },
 });
+
+function reachOf({ reach }: InvokeConfig, cluster: Cluster, connections: Connections): Reach {
+  const wanted = reach === 'auto' ? (cluster.mode === 'KUBECONFIG' ? 'apiserver' : 'direct') : reach;
+  if (wanted === 'direct') return createDirectReach(connections);
+  if (!cluster.embedded) return createApiServerReach(cluster, connections);
+  throw new BootError([
+    {
+      module: 'invoke',
+      field: 'reach',
+      message: 'the API server of the embedded cluster has no service proxy.',
+      remedy: 'Set it to "direct" or "auto".',
+    },
+  ]);
+}
 
 async function historyFor(config: InvokeConfig, dataDir: string, now: () => number): Promise<History | null> {
   if (config.historyUrl === 'off') return null;

@@ -1,9 +1,7 @@
 import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
 import type { Context } from '../../module.ts';
 import { whileAllowed } from '../../schema/stream/withdrawal.ts';
-import { openCall } from './call.ts';
 import { type Asked, type CallParts, type Calls, type StartedCall } from './calls.ts';
-import type { Connections } from './connections.ts';
 import type { Bodies, Entry } from './entry.ts';
 import type { Header } from './headers.ts';
 import type { History } from './history.ts';
@@ -11,6 +9,7 @@ import { checkKey, inputHash } from './idempotency.ts';
 import type { CallInput } from './prepare.ts';
 import { answeredEntry, failedEntry } from './recording.ts';
 import { isRedacted } from './redaction.ts';
+import type { Reach } from './reach.ts';
 import { readResponse } from './response.ts';
 import { type InvocationChunk, streamCall } from './stream.ts';
 
@@ -40,7 +39,7 @@ export interface Invoker {
 
 export interface InvokerParts extends Pick<CallParts, 'history' | 'config' | 'clock' | 'log'> {
   calls: Calls;
-  connections: Connections;
+  reach: Reach;
   /** Aborted when the server stops. */
   signal: AbortSignal;
 }
@@ -83,16 +82,11 @@ async function* chunks(list: readonly InvocationChunk[]): AsyncIterableIterator<
 
 /** Makes the call and records its end, whatever happens. */
 async function makeCall(parts: InvokerParts, started: StartedCall, signal: AbortSignal): Promise<Entry> {
-  const { entry, call, confirm, finish } = started;
+  const { entry, call, caller, confirm, finish } = started;
   try {
-    const open = await openCall(call.request, {
-      connections: parts.connections,
-      limits: call.limits,
-      clock: parts.clock,
-      signals: [signal, parts.signal],
-      confirm,
-    });
-    const { outcome, message, response } = await readResponse(open, call.request.method, parts.config.maxResponseBytes);
+    const { clock } = parts;
+    const open = await parts.reach.open(call, caller, { clock, confirm, signals: [signal, parts.signal] });
+    const { outcome, message, response } = await readResponse(open, call.method, parts.config.maxResponseBytes);
     return await finish({ ...answeredEntry(entry, response), outcome, message, timings: open.timings });
   } catch (error) {
     const ended = failedEntry(entry, error);

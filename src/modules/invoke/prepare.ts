@@ -1,10 +1,11 @@
 import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
 import type { HttpMethod, RunView } from '../runs/service.ts';
 import { encodeBody } from './body.ts';
-import type { CallLimits, CallRequest } from './call.ts';
+import type { CallLimits } from './call.ts';
 import type { InvokeConfig } from './config.ts';
 import { type Header, headerProblems } from './headers.ts';
 import type { Admits, Endpoint, Endpoints } from './endpoints.ts';
+import type { Reach } from './reach.ts';
 import { type Target, resolveTarget } from './target.ts';
 
 /** What `invokeService` is asked for, with its defaults filled in. */
@@ -25,16 +26,24 @@ export interface PreparedCall {
   target: Target;
   /** The one that is called. */
   endpoint: Endpoint;
-  request: CallRequest;
+  method: HttpMethod;
+  headers: readonly Header[];
+  body: Buffer | null;
   limits: CallLimits;
+}
+
+export interface PrepareParts {
+  config: InvokeConfig;
+  endpoints: Endpoints;
+  admits: Admits;
+  reach: Reach;
 }
 
 /** Checks a call against every policy, and says all that is wrong with its input at once. */
 export function prepareCall(
   run: RunView,
   input: CallInput,
-  caller: string,
-  { config, endpoints, admits }: { config: InvokeConfig; endpoints: Endpoints; admits: Admits },
+  { config, endpoints, admits, reach }: PrepareParts,
 ): PreparedCall {
   const problems = [...headerProblems(input.headers), ...timeoutProblems(input, config)];
   const attempt = <T>(check: () => T): T | undefined => {
@@ -48,19 +57,12 @@ export function prepareCall(
   };
   const body = attempt(() => encodeBody(input.body, config.maxRequestBytes));
   const target = attempt(() => resolveTarget(run, input, endpoints, admits));
+  if (target) problems.push(...reach.problems(target, input.headers));
   throwInvalid(problems);
   const endpoint = target?.endpoints[Math.floor(Math.random() * target.endpoints.length)];
   if (!endpoint || !target || body === undefined) throw new Error('A check failed without a problem.');
-  const { address, port } = endpoint;
-  const { authority, path } = target;
   const { method, headers } = input;
-  const key = [caller, target.uid, endpoint.pod, address, port].join('\n');
-  return {
-    target,
-    endpoint,
-    request: { line: { key, address, port }, authority, path, method, headers, body },
-    limits: callLimits(input, config),
-  };
+  return { target, endpoint, method, headers, body, limits: callLimits(input, config) };
 }
 
 function timeoutProblems({ timeoutMs }: CallInput, { maxTimeoutMs }: InvokeConfig): SlipwayError[] {

@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock.ts';
-import { type OpenCall, openCall } from './call.ts';
+import type { OpenCall } from './call.ts';
 import type { StartedCall } from './calls.ts';
-import type { Connections } from './connections.ts';
 import type { InvokeConfig } from './config.ts';
 import { type ContentType, charsetOf, looksBinary } from './content.ts';
 import type { Entry } from './entry.ts';
 import { CallFailure, type Outcome } from './failure.ts';
+import type { Reach } from './reach.ts';
 import { answeredEntry, failedEntry } from './recording.ts';
 import { type Response, readable, responseHead } from './response.ts';
 
@@ -19,7 +19,7 @@ export interface InvocationChunk {
 export interface StreamParts {
   config: InvokeConfig;
   clock: Clock;
-  connections: Connections;
+  reach: Reach;
   /** Aborted when the server stops. */
   signal: AbortSignal;
 }
@@ -63,8 +63,8 @@ interface Received {
 }
 
 async function* run(
-  { config, clock, connections }: StreamParts,
-  { entry, call, confirm, finish }: StartedCall,
+  { config, clock, reach }: StreamParts,
+  { entry, call, caller, confirm, finish }: StartedCall,
   signals: readonly AbortSignal[],
 ): AsyncGenerator<InvocationChunk, undefined> {
   let open: OpenCall | null = null;
@@ -88,10 +88,10 @@ async function* run(
   let result: Entry | null = null;
   try {
     const limits = { ...call.limits, totalTimeoutMs: config.streamTimeoutMs };
-    open = await openCall(call.request, { connections, limits, clock, signals, confirm });
+    open = await reach.open({ ...call, limits }, caller, { clock, signals, confirm });
     head = responseHead(open);
     yield { invocation: answeredEntry(entry, head), text: '', final: false };
-    for await (const text of textOf(open, call.request.method, received, { config, clock })) {
+    for await (const text of textOf(open, call.method, received, { config, clock })) {
       yield { invocation: null, text, final: false };
     }
     result = ended();

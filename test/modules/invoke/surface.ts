@@ -153,7 +153,7 @@ export async function startInvokeServer(
     until,
     answer,
     async play(name, script, parts = {}) {
-      const address = parts.podIPs?.[0] ?? nextAddress();
+      const address = nextAddress();
       const upstream = await startUpstream(script, address);
       upstreams.push(upstream);
       await playObjects(server, name, upstream, { podIPs: [address], ...parts });

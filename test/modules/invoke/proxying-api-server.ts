@@ -33,7 +33,7 @@ export interface ProxyingApiServer extends AsyncDisposable {
   route(service: string, upstream: Pick<Upstream, 'address' | 'port'>): void;
   /** How it answers the next calls itself: a Status of this reason. */
   refuse(code: number, reason: string): void;
-  kubeconfig(embedded: EmbeddedCluster): Promise<string>;
+  readonly kubeconfig: (embedded: EmbeddedCluster) => Promise<string>;
 }
 
 const token = 'token-of-the-server';

@@ -3,12 +3,13 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type ExecutionArgs, GraphQLError } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
 import type { Caller } from '../caller.ts';
 import { type ContextSource, authenticate } from '../context.ts';
 import { SlipwayError } from '../errors.ts';
 import type { Refusal } from '../http-guard.ts';
 import { limits } from '../schema/limits.ts';
+import { deliver } from './delivery.ts';
 import { presentError } from './errors.ts';
 import { atExpiry, headersOf } from './sign-in.ts';
 import type { GraphQLHandler } from './yoga.ts';
@@ -66,6 +67,7 @@ export function serveWebSocket(
         extra.answering = new Set();
         extra.onAnswered = () => {};
         connected.set(extra.socket, extra);
+        keepAlive(extra.socket, source);
         extra.socket.once('close', () => {
           connected.delete(extra.socket);
           extra.aborter.abort();
@@ -83,7 +85,11 @@ export function serveWebSocket(
         return true;
       },
       onOperation: (ctx, id, _params, _args, result) => {
-        if (Symbol.asyncIterator in result) answered(ctx.extra as Extra, id);
+        if (!(Symbol.asyncIterator in result)) return undefined;
+        const extra = ctx.extra as Extra;
+        answered(extra, id);
+        const to = { socket: extra.socket, stream: extra.request.socket };
+        return deliver(result as AsyncIterable<ExecutionResult>, id, to);
       },
       onComplete: (ctx, id) => answered(ctx.extra as Extra, id),
       onError: (ctx, id) => answered(ctx.extra as Extra, id),
@@ -125,7 +131,7 @@ export function serveWebSocket(
       },
     },
     sockets,
-    pingEveryMs,
+    0,
   );
   const coded = (error: unknown) => presentError(error, source.log, crypto.randomUUID());
   return {
@@ -140,6 +146,19 @@ export function serveWebSocket(
       for (const socket of sockets.clients) socket.terminate();
     },
   };
+}
+
+/** Who does not answer a ping until the next one is gone, or does not read: it resumes by cursor when it comes back. */
+function keepAlive(socket: WebSocket, source: ContextSource): void {
+  let answered = true;
+  const pings = setInterval(() => {
+    if (!answered) return closeSocket(socket, 4410, 'Too slow, resume by cursor', source);
+    answered = false;
+    if (socket.readyState === socket.OPEN) socket.ping();
+  }, pingEveryMs);
+  pings.unref();
+  socket.on('pong', () => (answered = true));
+  socket.once('close', () => clearInterval(pings));
 }
 
 /** Not before the frame that says so is on its way: only then it is safe to close. */

@@ -7,6 +7,7 @@ import { type ContextSource, createContext } from '../context.ts';
 import type { Context } from '../module.ts';
 import { limitRules, limits } from '../schema/limits.ts';
 import { presentError, useErrorPerField, useValidationCode } from './errors.ts';
+import { useSharedResults } from './shared-results.ts';
 import { atExpiry } from './sign-in.ts';
 
 /** What the HTTP server and the WebSocket server hand to yoga: nobody gets this far without being signed in. */
@@ -81,6 +82,7 @@ export function createGraphQL(
       useValidationCode(),
       useErrorPerField(),
       useStreams(onStream),
+      useSharedResults(),
       ...source.modules.plugins,
     ],
     context: ({ req, res, request, caller, socket }) => {

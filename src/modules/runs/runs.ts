@@ -81,20 +81,24 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
       emit({ key, after });
     } else if (!looksEqual(before, after)) emit({ key, before, after });
   };
-  // One pass for all events of a tick: a rollout or a relist recomputes each run once.
-  function flush(): void {
-    if (scheduled) clearImmediate(scheduled);
-    scheduled = null;
-    const keys = [...dirty];
-    dirty.clear();
-    for (const key of keys) {
-      try {
-        update(key);
-      } catch (error) {
-        log.error({ err: error, run: key }, 'a run could not be judged');
-      }
+  const judge = (key: string): void => {
+    dirty.delete(key);
+    try {
+      update(key);
+    } catch (error) {
+      log.error({ err: error, run: key }, 'a run could not be judged');
     }
-  }
+  };
+  // One pass for all events of a tick: a rollout or a relist recomputes each run once. A long one is done in parts.
+  const flush = (longestMs = longestPassMs): void => {
+    scheduled = null;
+    const began = performance.now();
+    for (const key of dirty) {
+      judge(key);
+      if (performance.now() - began > longestMs) break;
+    }
+    if (dirty.size > 0) scheduled ??= setImmediate(flush);
+  };
 
   const stopWatching = assembly.watch(mark);
   // Answers may be reused while the revision is the same, and staleness is part of them.
@@ -103,7 +107,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     if (stopped) return;
     started = true;
     for (const key of assembly.keys()) dirty.add(key);
-    flush();
+    flush(Number.POSITIVE_INFINITY);
   };
   cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
 
@@ -146,8 +150,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
       const cache = cacheOf(cluster, written);
       await cache?.seen(written, options);
       // What was written is in the cache now, so nothing is lost when its event came before.
-      dirty.add(key);
-      flush();
+      judge(key);
       return views.get(key);
     },
     stop() {
@@ -174,6 +177,9 @@ function isAnother(before: RunView, after: RunView): boolean {
   if (old.workload && now.workload) return old.workload.metadata.uid !== now.workload.metadata.uid;
   return before.uid !== after.uid && !old.workload && !now.workload;
 }
+
+/** So long runs are judged before others get their turn. */
+const longestPassMs = 4;
 
 /** The cluster's times may be older than what was seen: a Service that is gone says no longer since when. */
 const contradictionMs = 5000;

@@ -34,6 +34,14 @@ export interface Moment {
   freshness: Freshness;
 }
 
+/** A snapshot: its items, and of its events those that somebody has read. */
+interface Cut<Item> {
+  items: readonly Item[];
+  seq: number;
+  at: number;
+  events: StreamEvent<Item>[];
+}
+
 export function createGroup<Item, Member>(
   options: { writer: string; view: string; scope: Scope; visible: (item: Item) => boolean },
   rules: ItemRules<Item>,
@@ -64,19 +72,30 @@ export function createGroup<Item, Member>(
     return { ...added(is, at, place()), type: 'CHANGED', previous: was };
   }
 
-  // Many join at the same moment after a restart: they share one list, until something changes.
+  // Many join at the same moment after a restart: they share one list, until something changes, and its events.
   let matching: readonly Item[] | null = null;
+  let latest: WeakRef<Cut<Item>> | null = null;
+
+  /** What those who join within a second are told alike, event by event as the first of them reads it. */
+  function cut(items: readonly Item[], { seq, at }: Moment): Cut<Item> {
+    const present = latest?.deref();
+    if (present?.items === items && at - present.at < 1000) return present;
+    const fresh: Cut<Item> = { items, seq, at, events: [] };
+    latest = new WeakRef(fresh);
+    return fresh;
+  }
 
   function* synced({ seq, at, freshness }: Moment, turned: boolean): Generator<StreamEvent<Item>> {
     yield marker('SYNCED', at, cursor(seq, 0, true));
     if (turned || freshness === 'STALE') yield marker(freshness, at, cursor(seq, 1, true));
   }
 
-  function* tellAll(present: readonly Item[], now: Moment, reset: boolean): Generator<StreamEvent<Item>> {
-    const { seq, at } = now;
-    let nth = 0;
-    if (reset) yield marker('RESET', at, cursor(seq, nth++, false));
-    for (const item of present) yield added(item, at, cursor(seq, nth++, false));
+  function* tellAll(cut: Cut<Item>, now: Moment, reset: boolean): Generator<StreamEvent<Item>> {
+    const { items, events, seq, at } = cut;
+    if (reset) yield marker('RESET', now.at, cursor(now.seq, 0, false));
+    for (const [index, item] of items.entries()) {
+      yield (events[index] ??= added(item, at, cursor(seq, index + 1, false)));
+    }
     yield* synced(now, false);
   }
 
@@ -96,7 +115,7 @@ export function createGroup<Item, Member>(
     },
     snapshot(items, now, reset) {
       matching ??= Array.from(items).filter(visible);
-      return tellAll(matching, now, reset);
+      return tellAll(cut(matching, now), now, reset);
     },
     replay(entries, now) {
       const missed = createBuffer<Item>(rules.terminal);

@@ -7,7 +7,7 @@ import { Auth } from '../../../src/auth.ts';
 import { type Scope, everything, localCaller } from '../../../src/caller.ts';
 import type { Cluster, Freshness } from '../../../src/k8s/cluster.ts';
 import { createLog } from '../../../src/log.ts';
-import { defineModule } from '../../../src/module.ts';
+import { type AnyModule, defineModule } from '../../../src/module.ts';
 import { health } from '../../../src/modules/health/index.ts';
 import { Health } from '../../../src/modules/health/service.ts';
 import { createMatcher } from '../../../src/modules/runs/filter.ts';
@@ -38,7 +38,7 @@ export const subscription = `subscription ($filter: ServiceRunFilter, $after: St
 }`;
 
 /** A real server over HTTP and WebSocket, with the health module and runs that tests put and remove by hand. */
-export async function startSurface() {
+export async function startSurface({ modules = [] }: { modules?: readonly AnyModule[] } = {}) {
   const time = manualClock();
   const fake = createFakeRuns();
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-health-'));
@@ -73,7 +73,12 @@ export async function startSurface() {
     provides: { auth: Auth },
     start: () => ({
       auth: {
-        authenticate: () => Promise.resolve({ ...localCaller, local: false }),
+        authenticate: (_, params) =>
+          Promise.resolve({
+            ...localCaller,
+            local: false,
+            name: (params?.['name'] as string | undefined) ?? 'somebody',
+          }),
         access: () => {
           const scope: Scope = rights.scope;
           return { scope: () => Promise.resolve(scope), allows: (_, place) => Promise.resolve(scope.includes(place)) };
@@ -82,7 +87,7 @@ export async function startSurface() {
     }),
   });
   const server = await createServer({
-    modules: [auth, fakeRuns, health],
+    modules: [auth, fakeRuns, health, ...modules],
     config: {},
     cluster: { open: () => Promise.resolve(cluster) },
     port: 0,
@@ -102,15 +107,20 @@ export async function startSurface() {
       for (const listener of turns) listener(state);
     },
     /** A subscription over WebSocket; `closed` gets the close code. */
-    overWebSocket: (variables: Record<string, unknown> = {}, closed?: (code: number) => void) => {
+    overWebSocket: (
+      variables: Record<string, unknown> = {},
+      closed?: (code: number) => void,
+      { query = subscription, name = 'somebody' } = {},
+    ) => {
       const client = createClient({
         url: `${server.url.replace('http', 'ws')}/graphql`,
         webSocketImpl: WebSocket,
         retryAttempts: 0,
+        connectionParams: { name },
         on: { closed: (event) => closed?.((event as { code: number }).code) },
       });
       clients.push(client);
-      return client.iterate({ query: subscription, variables }) as AsyncIterableIterator<Answer>;
+      return client.iterate({ query, variables }) as AsyncIterableIterator<Answer>;
     },
     overSse: (variables: Record<string, unknown> = {}, query = subscription) =>
       sse(`${server.url}/graphql`, { query, variables }),

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { Wire } from './connections.ts';
-import { CallFailure } from './failure.ts';
+import { CallFailure, brokeOff } from './failure.ts';
 
 const maxInterimAnswers = 10;
 const maxHeadBytes = 16_384;
@@ -33,6 +33,12 @@ export class AnswerSocket extends Socket implements Wire {
     const clean = this.#framed && (this.#left === null || this.#left === 0);
     this.#left = 0;
     return clean && !this.destroyed;
+  }
+
+  /** undici takes a reset for the proper end of a body that only the end of its connection ends. */
+  override destroy(error?: Error): this {
+    const reset = (error as NodeJS.ErrnoException | undefined)?.code === 'ECONNRESET';
+    return super.destroy(reset ? new CallFailure('PROTOCOL_ERROR', brokeOff) : error);
   }
 
   isDestroyed(): boolean {

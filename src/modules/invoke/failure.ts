@@ -28,6 +28,8 @@ export class CallFailure extends Error {
   }
 }
 
+export const brokeOff = 'The service closed the connection before its answer was complete.';
+
 const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
 const unreachableCodes = new Set([
   'ECONNREFUSED',
@@ -50,7 +52,7 @@ export function callFailure(error: unknown): CallFailure {
     return new CallFailure('PROTOCOL_ERROR', 'The answer has too large headers.');
   }
   if (closedCodes.has(code)) {
-    return new CallFailure('PROTOCOL_ERROR', 'The service closed the connection before its answer was complete.');
+    return new CallFailure('PROTOCOL_ERROR', brokeOff);
   }
   if (code.startsWith('Z') || code.startsWith('ERR_')) {
     return new CallFailure('PROTOCOL_ERROR', 'The body of the answer is damaged.');

@@ -5,7 +5,7 @@ import { type BareServer, startBare } from './bare.ts';
 import { type Issuer, audience, startIssuer } from './issuer.ts';
 import { bearer, openSocket, send } from './surface.ts';
 
-const console_ = 'https://console.example.com';
+const page = 'https://console.example.com';
 const host = 'slipway.example.com';
 
 let issuer: Issuer;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   server = await startBare({
     config: { issuer: issuer.url, audience: [audience] },
     allowedHosts: [host],
-    allowedOrigins: [console_],
+    allowedOrigins: [page],
   });
 });
 afterAll(async () => {
@@ -52,8 +52,8 @@ describe('origins', () => {
   test.each([
     ["the server's own behind TLS", ['Host', host, 'Origin', `https://${host}`]],
     ["the server's own", ['Host', host, 'Origin', `http://${host}`]],
-    ['one that is allowed', ['Origin', console_]],
-    ['one that is allowed, as a browser marks it', ['Origin', console_, 'Sec-Fetch-Site', 'cross-site']],
+    ['one that is allowed', ['Origin', page]],
+    ['one that is allowed, as a browser marks it', ['Origin', page, 'Sec-Fetch-Site', 'cross-site']],
   ])('%s may call', async (_, headers) => {
     expect((await from(headers)).status).toBe(200);
   });
@@ -78,7 +78,7 @@ describe('origins', () => {
     'chrome-extension://console.example.com',
     '*',
     '',
-    `${console_}, ${console_}`,
+    `${page}, ${page}`,
   ])('"%s" may not, also with a token, and is never reflected', async (origin) => {
     const answer = await from(['Origin', origin]);
     expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([403, undefined]);
@@ -99,26 +99,26 @@ describe('origins', () => {
   test('a preflight of an allowed one is answered without a token, and nothing else is', async () => {
     const preflight = await send(server.url, {
       method: 'OPTIONS',
-      headers: ['Origin', console_, 'Access-Control-Request-Method', 'POST'],
+      headers: ['Origin', page, 'Access-Control-Request-Method', 'POST'],
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers).toMatchObject({
-      'access-control-allow-origin': console_,
+      'access-control-allow-origin': page,
       'access-control-allow-methods': 'GET, POST',
       'access-control-allow-headers': 'authorization, content-type',
       vary: 'Origin',
     });
     expect(preflight.headers['access-control-allow-credentials']).toBeUndefined();
-    const answer = await send(server.url, { headers: ['Origin', console_] });
+    const answer = await send(server.url, { headers: ['Origin', page] });
     // Readable for the page: it must learn that it has to sign in.
-    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([401, console_]);
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([401, page]);
   });
 
   test('an allowed one may open a WebSocket, and needs a token too', async () => {
     const authorization = `Bearer ${await issuer.sign()}`;
-    const connection = await openSocket(server.url, { authorization }, { origin: console_ });
+    const connection = await openSocket(server.url, { authorization }, { origin: page });
     expect((await connection.next()).type).toBe('connection_ack');
     connection.socket.close();
-    expect(await (await openSocket(server.url, {}, { origin: console_ })).closed).toBe(4403);
+    expect(await (await openSocket(server.url, {}, { origin: page })).closed).toBe(4403);
   });
 });

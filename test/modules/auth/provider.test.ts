@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import Provider from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type BareServer, startBare } from './bare.ts';
 import { createKey } from './issuer.ts';
@@ -53,7 +53,8 @@ beforeAll(async () => {
       },
     },
   });
-  provider.on('request', oidc.callback());
+  const answer = oidc.callback();
+  provider.on('request', (request, response) => void answer(request, response));
   slipway = await startBare({ config: { issuer, audience: [client.id] } });
 });
 afterAll(async () => {
@@ -133,10 +134,5 @@ describe('a real identity provider', () => {
     expect([decodeJwt(id).iss, decodeJwt(id).aud]).toEqual([decodeJwt(access).iss, decodeJwt(access).aud]);
     expect(await viewer(access)).toEqual([200, { name: 'oidc:alice', groups: ['oidc:staff'] }]);
     expect(await viewer(id)).toEqual([401, undefined]);
-  });
-
-  test('an opaque token is none', async () => {
-    const { access_token: token = '' } = await tokens({ grant_type: 'client_credentials', scope: 'openid' });
-    expect(await viewer(`${token.slice(0, 20)}`)).toEqual([401, undefined]);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BootError } from '../../../src/boot-error.ts';
+import { readSettings } from '../../../src/config.ts';
 import { runCommand, serverEnvironment, startProcess } from '../../commands/process.ts';
 import { startBare } from './bare.ts';
 import { type Issuer, audience, startIssuer } from './issuer.ts';
@@ -86,12 +87,9 @@ describe('a listener for others', () => {
 
 describe('slipway serve', () => {
   test('names the settings and ends with 78', async () => {
-    const env = serverEnvironment(folder, { SLIPWAY_AUTH_AUTHORIZER: 'roles', SLIPWAY_AUTH_ALGORITHMS: 'HS256' });
-    const { code, stderr } = await runCommand([], env);
+    const { code, stderr } = await runCommand([], serverEnvironment(folder, { SLIPWAY_AUTH_AUTHORIZER: 'roles' }));
     expect(code).toBe(78);
-    expect(stderr).toContain('SLIPWAY_AUTH_ALGORITHMS');
-    const { stderr: missing } = await runCommand([], serverEnvironment(folder, { SLIPWAY_AUTH_AUTHORIZER: 'roles' }));
-    for (const name of ['SLIPWAY_AUTH_ISSUER', 'SLIPWAY_AUTH_AUDIENCE']) expect(missing).toContain(name);
+    for (const name of ['SLIPWAY_AUTH_ISSUER', 'SLIPWAY_AUTH_AUDIENCE']) expect(stderr).toContain(name);
   });
 
   test.each([
@@ -100,9 +98,8 @@ describe('slipway serve', () => {
     ['SLIPWAY_ALLOWED_ORIGINS', 'null'],
     ['SLIPWAY_ALLOWED_HOSTS', '*.example.com'],
     ['SLIPWAY_ALLOWED_HOSTS', 'slipway.example.com:443'],
-  ])('refuses %s=%s', async (name, value) => {
-    const { code, stderr } = await runCommand([], serverEnvironment(folder, { [name]: value }));
-    expect([code, stderr.includes(name)]).toEqual([78, true]);
+  ])('refuses %s=%s', (name, value) => {
+    expect(() => readSettings({ [name]: value })).toThrow(name);
   });
 
   test('with sign-in it listens beyond loopback, lets in who has a token, and logs none', async () => {

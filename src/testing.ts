@@ -8,6 +8,7 @@ import { type Access, type Caller, fullAccess, localCaller } from './caller.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Cluster, KubeClient } from './k8s/cluster.ts';
 import { connect } from './k8s/connect.ts';
+import type { Definition } from './k8s/embedded/api/definition.ts';
 import { type EmbeddedCluster, startEmbedded } from './k8s/embedded/index.ts';
 import { type Log, createLog } from './log.ts';
 import { type AnyModule, defineModule } from './module.ts';
@@ -21,6 +22,8 @@ export interface TestServerOptions {
   config?: Readonly<Record<string, unknown>>;
   /** Runs against the embedded cluster before the server starts. */
   seed?: (kube: KubeClient) => Promise<unknown>;
+  /** Kinds that the embedded API serves besides its own, such as those of a third party's policies. @default none */
+  kinds?: readonly Definition[];
   /** Whether the demo services are there. @default false */
   demo?: boolean;
   /** Who every request comes from, in place of the auth module. @default the local user, who may do everything */
@@ -80,6 +83,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     namespace: 'default',
     clock,
     log,
+    kinds: options.kinds ?? [],
   });
   const stops: (() => Promise<unknown>)[] = [() => embedded.stop()];
   if (!options.dataDir) stops.unshift(() => rm(dataDir, { recursive: true, force: true }));

@@ -117,6 +117,8 @@ export interface Watch<T extends KubeObject = KubeObject> {
   resource: Resource<T>;
   /** The kind may be unknown to the cluster (a CRD that is not installed): then its cache is empty and says so. */
   optional?: boolean;
+  /** That it is not served is nothing to tell: the kind belongs to one of several implementations. */
+  alternative?: boolean;
   /** Objects that no watcher wants are dropped on entry. Absent: all are wanted. */
   wants?: (object: T) => boolean;
 }

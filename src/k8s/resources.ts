@@ -7,3 +7,4 @@ export * from './resources/core.ts';
 export * from './resources/envoy-gateway.ts';
 export * from './resources/gateway-api.ts';
 export * from './resources/kinds.ts';
+export * from './resources/traefik.ts';

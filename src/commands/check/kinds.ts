@@ -20,12 +20,13 @@ export async function absentKinds(
   const findings: (Finding & { module: string })[] = [];
   for (const { module, config } of modules) {
     const watches = typeof module.watches === 'function' ? module.watches(config) : (module.watches ?? []);
-    for (const { resource } of watches) {
+    for (const { resource, alternative } of watches) {
       const name = resourceName(resource);
       const asked = known.get(name) ?? isAbsent(transport, resource, signal);
       known.set(name, asked);
       if (!(await asked)) continue;
       absent.add(name);
+      if (alternative) continue;
       findings.push({ module: module.name, ...describe(resource, module.name) });
     }
   }

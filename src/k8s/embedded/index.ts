@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { EmbeddedInfo } from '../cluster.ts';
 import { pods, services } from '../resources.ts';
+import type { Definition } from './api/definition.ts';
 import { startApi } from './api/index.ts';
 import type { EmbeddedApi } from './api/service.ts';
 import { startControllers } from './controllers/index.ts';
@@ -30,6 +31,8 @@ export interface EmbeddedOptions {
   aliases?: boolean;
   clock: Clock;
   log: Log;
+  /** Kinds that its API serves besides its own. @default none */
+  kinds?: readonly Definition[];
 }
 
 /** A cluster for one machine, running in this process. */
@@ -59,6 +62,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedC
       port: options.apiPort,
       clock,
       log,
+      kinds: options.kinds ?? [],
       allocateClusterIP: () => addresses.allocate(),
       releaseClusterIP: (address) => addresses.release(address),
     });

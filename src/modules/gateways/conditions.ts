@@ -1,6 +1,6 @@
-import type { Condition, Gateway, HTTPRoute, KubeObject, SecurityPolicy } from '../../k8s/resources.ts';
+import type { Condition, Gateway, HTTPRoute, KubeObject } from '../../k8s/resources.ts';
 import type { ObjectRef } from '../runs/service.ts';
-import type { GatewayConditionView } from './service.ts';
+import type { GatewayConditionView, Policy } from './service.ts';
 
 export function referenceTo({ apiVersion, kind, metadata }: KubeObject): ObjectRef {
   return { apiVersion, kind, namespace: metadata.namespace ?? null, name: metadata.name };
@@ -22,7 +22,7 @@ function conditionViews(object: KubeObject, conditions: readonly Condition[] | u
 /** Everything the cluster says about a gateway, as it says it. */
 export function conditionsOf(
   route: HTTPRoute,
-  policies: readonly SecurityPolicy[],
+  policies: readonly Policy[],
   parents: readonly (Gateway | undefined)[],
 ): GatewayConditionView[] {
   return [

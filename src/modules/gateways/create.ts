@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SlipwayError } from '../../errors.ts';
 import { toSlipwayError } from '../../k8s/api-error.ts';
-import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import { type HTTPRoute, httpRoutes, type Resource, securityPolicies } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { globalId } from '../../schema/ids.ts';
 import { isResultOf, type Repeat, repeatOf } from './idempotency.ts';
@@ -12,7 +12,7 @@ import { claimOf, type CreateGatewayInput, type Plan, plan, readWish, type Wish 
 import { attachedTo } from './policies.ts';
 import { secretLocks } from './protection.ts';
 import { allOf } from './refusals.ts';
-import type { GatewayView } from './service.ts';
+import type { GatewayView, Policy } from './service.ts';
 import {
   checkLeftover,
   checkPace,
@@ -28,7 +28,7 @@ import {
 export interface GatewayResult {
   gateway: GatewayView;
   /** In the order they are written. */
-  objects: (HTTPRoute | SecurityPolicy)[];
+  objects: (HTTPRoute | Policy)[];
   notices: GatewayNotice[];
 }
 
@@ -77,9 +77,12 @@ async function earlierResult(
   const known = [...operations.routesOfKey(repeat.key)].find((route) => isResultOf(route, repeat, now));
   const route = known ?? (await getOrNull(context.kube, httpRoutes, namespace, name));
   if (!route || !isResultOf(route, repeat, now)) return null;
+  const resource = operations.store.backendOf(route)?.resource;
   const found =
-    wish.auth.kind === 'NONE' ? null : await getOrNull(context.kube, securityPolicies, namespace, policyNameOf(name));
-  const policy = found && (await link(context, found, route));
+    wish.auth.kind === 'NONE' || !resource
+      ? null
+      : await getOrNull(context.kube, resource, namespace, policyNameOf(name));
+  const policy = found && resource ? await link(context, resource, { policy: found, route }) : null;
   // What has changed since (a Secret that is gone, say) is no reason to refuse what was done.
   const notices = await plan(operations, context, wish, repeat).then(
     (planned) => planned.notices,
@@ -88,18 +91,21 @@ async function earlierResult(
   return result(operations, notices, route, policy);
 }
 
+/** The kind that a policy of this gateway has, or would have. */
+const resourceOf = ({ parent }: Plan): Resource<Policy> => parent.policies?.resource ?? securityPolicies;
+
 /** The name must be free; what is left of a create that died is returned, to be taken over. */
-async function checkNames(operations: Operations, { kube }: Context, planned: Plan): Promise<SecurityPolicy | null> {
+async function checkNames(operations: Operations, { kube }: Context, planned: Plan): Promise<Policy | null> {
   const { namespace, name, auth } = planned.wish;
   const [route, policy] = await allOf(
     () => getOrNull(kube, httpRoutes, namespace, name),
-    () => getOrNull(kube, securityPolicies, namespace, policyNameOf(name)),
+    () => getOrNull(kube, resourceOf(planned), namespace, policyNameOf(name)),
   );
   if (route) {
     const message = `There is already a gateway ${name} in the namespace ${namespace}. Choose another name.`;
     throw new SlipwayError('CONFLICT', message, { field: 'name', reason: 'ALREADY_EXISTS' });
   }
-  const others = attachedTo(planned.route.metadata, operations.lookups.policiesIn(namespace)).filter(
+  const others = attachedTo(planned.route, operations.lookups.policiesIn(namespace)).filter(
     ({ metadata }) => metadata.name !== policyNameOf(name),
   );
   const [other] = others;
@@ -118,11 +124,11 @@ async function preview(
   operations: Operations,
   { kube }: Context,
   planned: Plan,
-  leftover: SecurityPolicy | null,
+  leftover: Policy | null,
 ): Promise<GatewayResult> {
   const { route, policy } = planned;
   try {
-    if (policy && !leftover) await kube.create(securityPolicies, policy, { dryRun: true });
+    if (policy && !leftover) await kube.create(resourceOf(planned), policy, { dryRun: true });
     await kube.create(httpRoutes, route, { dryRun: true });
   } catch (error) {
     throw toSlipwayError(error, subjectOf(httpRoutes, route.metadata.name));
@@ -135,26 +141,27 @@ async function write(
   operations: Operations,
   context: Context,
   planned: Plan,
-  leftover: SecurityPolicy | null,
+  leftover: Policy | null,
 ): Promise<GatewayResult> {
   const { kube, log } = context;
   const { namespace, name } = planned.wish;
+  const resource = resourceOf(planned);
   const began = operations.clock.now();
-  let policy: SecurityPolicy | null = null;
+  let policy: Policy | null = null;
   let route: HTTPRoute | null = null;
   try {
     // What the cluster refuses for certain is refused before anything is there.
     await kube.create(httpRoutes, planned.route, { dryRun: true });
-    if (planned.policy) policy = await putPolicy(kube, planned.policy, leftover, began);
-    else if (leftover) await deleteRead(kube, securityPolicies, leftover, { strict: true });
+    if (planned.policy) policy = await putPolicy(kube, resource, { policy: planned.policy, leftover, now: began });
+    else if (leftover) await deleteRead(kube, resource, leftover, { strict: true });
     checkPace(operations.clock.now() - began);
     route = await kube.create(httpRoutes, planned.route);
     await operations.refuseLostRace(context, claimOf(planned), route);
   } catch (error) {
-    await undo(context, { route, policy }, error);
+    await undo(context, resource, { route, policy, cause: error });
     throw toSlipwayError(error, subjectOf(httpRoutes, name));
   }
-  const linked = policy && (await link(context, policy, route));
+  const linked = policy && (await link(context, resource, { policy, route }));
   if (policy && !linked) {
     await deleteRead(kube, httpRoutes, route);
     const message = `The policy of the gateway ${name} was deleted while it was created, so the gateway was too. Try again.`;
@@ -167,24 +174,27 @@ async function write(
 /** Takes back what a failed create has written. A route that is or may yet be there never loses its policy. */
 async function undo(
   { kube, log }: Context,
-  { route, policy }: { route: HTTPRoute | null; policy: SecurityPolicy | null },
-  cause: unknown,
+  resource: Resource<Policy>,
+  { route, policy, cause }: { route: HTTPRoute | null; policy: Policy | null; cause: unknown },
 ): Promise<void> {
   try {
     if (route) await deleteRead(kube, httpRoutes, route);
     const gone =
       route && (await getOrNull(kube, httpRoutes, route.metadata.namespace ?? '', route.metadata.name)) === null;
-    if (policy && (gone || (!route && refused(cause))))
-      await deleteRead(kube, securityPolicies, policy, { strict: true });
+    if (policy && (gone || (!route && refused(cause)))) await deleteRead(kube, resource, policy, { strict: true });
   } catch (error) {
     log.warn({ err: error }, 'what a failed create left behind stays until its name is used again');
   }
 }
 
 /** Null when the policy is gone. Any other failure harms nothing: what is pending is tied later. */
-async function link({ kube, log }: Context, policy: SecurityPolicy, route: HTTPRoute): Promise<SecurityPolicy | null> {
+async function link(
+  { kube, log }: Context,
+  resource: Resource<Policy>,
+  { policy, route }: { policy: Policy; route: HTTPRoute },
+): Promise<Policy | null> {
   try {
-    return await patchRead(kube, securityPolicies, policy, linkPatch(policy, route));
+    return await patchRead(kube, resource, policy, linkPatch(policy, route));
   } catch (error) {
     if (error instanceof SlipwayError && error.code === 'NOT_FOUND') return null;
     log.warn({ err: error, policy: policy.metadata.name }, 'the policy could not be tied to its route');
@@ -196,7 +206,7 @@ async function result(
   operations: Operations,
   notices: GatewayNotice[],
   route: HTTPRoute,
-  policy: SecurityPolicy | null,
+  policy: Policy | null,
 ): Promise<GatewayResult> {
   const objects = policy ? [policy, route] : [route];
   return { gateway: await operations.settledView(route, policy), objects, notices };

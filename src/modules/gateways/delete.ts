@@ -1,9 +1,10 @@
 import { SlipwayError } from '../../errors.ts';
-import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import { type HTTPRoute, httpRoutes, type Resource, securityPolicies } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { ownedByPlatform, policyNameOf } from './names.ts';
 import type { Operations } from './operations.ts';
 import { attachedTo, hasOneTarget } from './policies.ts';
+import type { Policy } from './service.ts';
 import { desiredVersion } from './view.ts';
 import { changed, deleteRead, getOrNull, linkPatch, patchRead } from './writes.ts';
 
@@ -17,8 +18,10 @@ export interface DeleteGatewayInput {
 export interface Present {
   route: HTTPRoute;
   /** The policy that bears the route's name and is attached to it alone. */
-  policy: SecurityPolicy | null;
-  attached: SecurityPolicy[];
+  policy: Policy | null;
+  /** The kind that it has, or would have. */
+  resource: Resource<Policy>;
+  attached: Policy[];
 }
 
 /** Reads a gateway that the caller may change; a version that is no longer the present one is CONFLICT. */
@@ -40,18 +43,21 @@ export async function readPresent(
     const message = `The route ${name} was made by another tool. Change it there; Slipway only shows it.`;
     throw new SlipwayError('NOT_SUPPORTED', message, { field: 'id', reason: 'NOT_MANAGED' });
   }
-  const own = await getOrNull(context.kube, securityPolicies, namespace, policyNameOf(name));
+  const backend = operations.store.backendOf(route);
+  const resource = backend?.resource ?? securityPolicies;
+  const own = await getOrNull(context.kube, resource, namespace, policyNameOf(name));
   const cached = [...operations.lookups.policiesIn(namespace)].filter(
     ({ metadata }) => metadata.name !== policyNameOf(name),
   );
-  const attached = attachedTo(route.metadata, own ? [own, ...cached] : cached);
+  const attached = attachedTo(route, own ? [own, ...cached] : cached);
   const version = input.resourceVersion ?? null;
   if (version !== null && version !== desiredVersion(route, attached)) {
     const error = changed(httpRoutes, name);
     throw new SlipwayError('CONFLICT', error.message, { field: 'resourceVersion', reason: 'STALE_VERSION' });
   }
-  const policy = own && attached.includes(own) && hasOneTarget(own) ? own : null;
-  return { route, policy, attached };
+  // One that a filter should name is the route's own even where the filter is gone.
+  const policy = own && (attached.includes(own) || backend?.filter) && hasOneTarget(own) ? own : null;
+  return { route, policy, resource, attached };
 }
 
 /** Deletes a gateway: the route first, so that it never answers without its policy. */
@@ -59,7 +65,7 @@ export async function deleteGateway(
   operations: Operations,
   context: Context,
   input: DeleteGatewayInput,
-): Promise<{ objects: (HTTPRoute | SecurityPolicy)[] }> {
+): Promise<{ objects: (HTTPRoute | Policy)[] }> {
   const { namespace, name } = await operations.store.visible(input.id, context.access, 'id');
   return operations.locks.run([`name ${namespace}/${name}`], () => remove(operations, context, input));
 }
@@ -68,8 +74,8 @@ async function remove(
   operations: Operations,
   context: Context,
   input: DeleteGatewayInput,
-): Promise<{ objects: (HTTPRoute | SecurityPolicy)[] }> {
-  const { route, policy } = await readPresent(operations, context, input);
+): Promise<{ objects: (HTTPRoute | Policy)[] }> {
+  const { route, policy, resource } = await readPresent(operations, context, input);
   const { kube, log } = context;
   const objects = policy ? [route, policy] : [route];
   if (input.dryRun) {
@@ -77,10 +83,10 @@ async function remove(
     return { objects };
   }
   // Tied to the route, the policy goes with it even when we can't come back to delete it.
-  const tied = policy && (await patchRead(kube, securityPolicies, policy, linkPatch(policy, route)));
+  const tied = policy && (await patchRead(kube, resource, policy, linkPatch(policy, route)));
   await deleteRead(kube, httpRoutes, route);
   const gone = (await getOrNull(kube, httpRoutes, route.metadata.namespace ?? '', route.metadata.name)) === null;
-  if (tied && gone) await deleteRead(kube, securityPolicies, tied);
+  if (tied && gone) await deleteRead(kube, resource, tied);
   log.info({ gateway: `${route.metadata.namespace}/${route.metadata.name}` }, 'gateway deleted');
   if (gone) await operations.store.settled(tied ? [route, tied] : [route], true);
   return { objects };

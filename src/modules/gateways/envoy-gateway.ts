@@ -1,3 +1,4 @@
+import type { JsonPatchOperation } from '../../k8s/cluster.ts';
 import { apiVersionOf, httpRoutes, type Secret, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
 import { type Fault, maxPrincipals, parseHtpasswd } from './htpasswd.ts';
 import { policyNameOf } from './names.ts';
@@ -8,7 +9,7 @@ export const htpasswdKey = '.htpasswd';
 type PolicySpec = SecurityPolicy['spec'];
 
 /** The parts of a SecurityPolicy that say who may call; everything else in it is somebody else's business. */
-export const authParts = ['basicAuth', 'apiKeyAuth', 'jwt', 'oidc', 'extAuth'] as const;
+const authParts = ['basicAuth', 'apiKeyAuth', 'jwt', 'oidc', 'extAuth'] as const;
 
 /** The auth part of a SecurityPolicy for what was asked. */
 function specPart(auth: Exclude<GatewayAuth, { kind: 'NONE' }>): Partial<PolicySpec> {
@@ -137,12 +138,33 @@ function keysFault(secret: Secret, data: Record<string, string>): Fault | null {
   return null;
 }
 
+function change(policy: SecurityPolicy, auth: GatewayAuth): JsonPatchOperation[] | null {
+  const targets = ['targetRef', 'targetRefs', 'targetSelectors'];
+  const isAuth = (part: string) => (authParts as readonly string[]).includes(part);
+  // A policy that does more than ask for credentials goes on doing that.
+  const rest = Object.keys(policy.spec).filter((part) => !isAuth(part) && !targets.includes(part));
+  if (auth.kind === 'NONE' && rest.length === 0) return null;
+  const wanted: Record<string, unknown> = auth.kind === 'NONE' ? {} : { ...specPart(auth) };
+  return authParts.flatMap((part): JsonPatchOperation[] => {
+    if (wanted[part] !== undefined) return [{ op: 'add', path: `/spec/${part}`, value: wanted[part] }];
+    return part in policy.spec ? [{ op: 'remove', path: `/spec/${part}` }] : [];
+  });
+}
+
+function secretsOf({ metadata, spec }: SecurityPolicy): { namespace: string; name: string }[] {
+  const references = [...(spec.basicAuth ? [spec.basicAuth.users] : []), ...(spec.apiKeyAuth?.credentialRefs ?? [])];
+  return references.map(({ name, namespace = metadata.namespace ?? '' }) => ({ namespace, name }));
+}
+
 /** Envoy Gateway's SecurityPolicy; the embedded gateway enforces the same objects. */
-export const envoyGateway: PolicyBackend = {
+export const envoyGateway: PolicyBackend<SecurityPolicy> = {
   name: 'envoy-gateway',
   controllers: ['gateway.envoyproxy.io/gatewayclass-controller', 'slipway.dev/gateway-controller'],
   kinds: ['BASIC', 'API_KEY', 'JWT'],
+  resource: securityPolicies,
   policy,
   read,
+  change,
+  secretsOf,
   secretProblem,
 };

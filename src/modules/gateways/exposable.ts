@@ -10,7 +10,7 @@ import {
   services,
 } from '../../k8s/resources.ts';
 import type { Runs } from '../runs/service.ts';
-import type { BackendFor } from './backends.ts';
+import type { Backends } from './backends.ts';
 import { controllerOf, gatewayReady, type ParentLookup } from './parents.ts';
 import type { BackendName, GatewayAuthKind, ParentName } from './service.ts';
 import { tcpPorts } from './targets.ts';
@@ -53,7 +53,7 @@ interface Parts {
   cluster: Cluster;
   runs: Runs;
   parents: ParentLookup;
-  backendFor: BackendFor;
+  backends: Backends;
   defaultParent: ParentName | null;
 }
 
@@ -65,7 +65,7 @@ export const isExposable = (service: Service): boolean =>
   tcpPorts(service).length > 0 &&
   Object.keys(service.spec.selector ?? {}).length > 0;
 
-export function createExposable({ cluster, runs, parents, backendFor, defaultParent }: Parts): Exposable {
+export function createExposable({ cluster, runs, parents, backends, defaultParent }: Parts): Exposable {
   const cache = cluster.cache(services);
   const slicesOf = cluster.cache(endpointSlices).index('gateways.service', ({ metadata }) => {
     const name = metadata.labels?.[serviceNameLabel];
@@ -99,7 +99,7 @@ export function createExposable({ cluster, runs, parents, backendFor, defaultPar
       name,
       className: gateway.spec.gatewayClassName,
       controller,
-      authKinds: ['NONE', ...(backendFor(controller)?.kinds ?? [])],
+      authKinds: ['NONE', ...(backends.of(controller)?.kinds ?? [])],
       listeners: gateway.spec.listeners,
       ready: gatewayReady(gateway),
       default: defaultParent?.namespace === namespace && defaultParent.name === name,

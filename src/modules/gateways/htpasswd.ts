@@ -41,8 +41,14 @@ export function usernameProblem(username: string): string | null {
 
 const shaHash = /^\{SHA\}[A-Za-z0-9+/]{27}=$/;
 
-/** The entries of an htpasswd file as strictly as Envoy reads it: one bad line freezes the listener for everybody. */
-export function parseHtpasswd(text: string): { entries: HtpasswdEntry[]; fault: Fault | null } {
+/** Why what follows a user name can't be a hash; null when it can. */
+type HashFault = (hash: string) => Fault | null;
+
+/** The entries of an htpasswd file, read as strictly as Envoy does: one bad line freezes the listener for everybody. */
+export function parseHtpasswd(
+  text: string,
+  hashFault: HashFault = shaFault,
+): { entries: HtpasswdEntry[]; fault: Fault | null } {
   const entries: HtpasswdEntry[] = [];
   const users = new Set<string>();
   const lines = text.split('\n');
@@ -51,7 +57,7 @@ export function parseHtpasswd(text: string): { entries: HtpasswdEntry[]; fault: 
   for (const [i, line] of lines.entries()) {
     const colon = line.indexOf(':');
     const username = colon > 0 ? line.slice(0, colon) : '';
-    const problem = lineFault(line, username, users);
+    const problem = lineFault(line, username, users) ?? hashFault(line.slice(colon + 1));
     if (problem) fault ??= { ...problem, message: `Line ${i + 1}: ${problem.message}` };
     if (username && !problem) entries.push({ username, hash: line.slice(colon + 1) });
     users.add(username);
@@ -67,7 +73,11 @@ function lineFault(line: string, username: string, seen: ReadonlySet<string>): F
   if (!username) return malformed('it must be user:{SHA}hash.');
   if (usernameProblem(username)) return malformed('its user name has blanks around it or control characters.');
   if (seen.has(username)) return malformed('its user was named before. Keep one line for each user.');
-  const hash = line.slice(username.length + 1);
+  return null;
+}
+
+/** Unsalted SHA-1 is the only hash that Envoy takes. */
+function shaFault(hash: string): Fault | null {
   if (!hash.startsWith('{SHA}')) {
     const message = 'its password is not hashed as {SHA}, the only form Envoy takes. Make it with htpasswd -s.';
     return { reason: 'SECRET_NOT_SHA', message };
@@ -76,4 +86,14 @@ function lineFault(line: string, username: string, seen: ReadonlySet<string>): F
   const message =
     'what follows {SHA} must be the base64 of 20 bytes (28 characters), not hex and with nothing after it.';
   return { reason: 'SECRET_NOT_SHA', message };
+}
+
+const bcrypt = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
+const apr1 = /^\$apr1\$[^$]{1,8}\$[./A-Za-z0-9]{22}$/;
+
+/** What Traefik takes: also salted hashes. */
+export function anyHashFault(hash: string): Fault | null {
+  if (hash.startsWith('{SHA}')) return shaFault(hash);
+  if (bcrypt.test(hash) || apr1.test(hash)) return null;
+  return { reason: 'SECRET_MALFORMED', message: 'its password must be hashed with bcrypt, APR1 or {SHA}.' };
 }

@@ -4,7 +4,7 @@ import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
 import { exposeAction } from './action.ts';
 import { checkParent } from './check.ts';
-import { chooseBackends, readByAny } from './backends.ts';
+import { createBackends } from './backends.ts';
 import { createChanges } from './changes.ts';
 import { config } from './config.ts';
 import { envoyGateway } from './envoy-gateway.ts';
@@ -16,6 +16,7 @@ import { Gateways, PolicyBackend } from './service.ts';
 import { createStore } from './store.ts';
 import { startSweep } from './sweep.ts';
 import { defaultParent } from './targets.ts';
+import { traefik } from './traefik.ts';
 import { callerRules, gatewayRules, gatewayWatches } from './watches.ts';
 
 /** Exposes services on public hostnames, protected, and says how that is going. */
@@ -42,18 +43,19 @@ export const gateways = defineModule({
   start(host) {
     const { config, deps, cluster, clock, log } = host;
     const { runs } = deps;
-    const own = [envoyGateway];
-    const backends = [...own, ...deps.backends];
-    const backendFor = chooseBackends(backends, config.policy);
-    const store = createStore({ cluster, runs, backendFor, readByAny: readByAny(backends), clock, log });
+    const own = [envoyGateway, traefik];
+    const backends = createBackends([...own, ...deps.backends], config.policy);
+    const store = createStore({ cluster, runs, backends, clock, log });
     host.onStop(() => store.stop());
     host.ready(() => (store.started ? null : 'the cluster has not been listed yet.'));
     const changes = createChanges(store, cluster, clock);
     host.onStop(() => changes.stop());
     deps.metrics?.stream('gatewayChanged', changes);
-    const sweep = startSweep({ cluster, clock, log });
-    host.onStop(() => sweep.stop());
-    const parts = { store, cluster, runs, config, backendFor, clock, log };
+    for (const resource of backends.resources) {
+      const sweep = startSweep({ cluster, resource, clock, log });
+      host.onStop(() => sweep.stop());
+    }
+    const parts = { store, cluster, runs, config, backends, clock, log };
     return {
       gateways: Object.assign(store, { changes }),
       operations: createOperations(parts),

@@ -1,8 +1,8 @@
-import type { GatewayListener, SecurityPolicy } from '../../k8s/resources.ts';
+import type { GatewayListener } from '../../k8s/resources.ts';
 import { encrypted, type ParentLookup, urlOf } from './parents.ts';
 import { inheritedPolicy } from './policies.ts';
 import type { RouteShape } from './route.ts';
-import type { GatewayAuth } from './service.ts';
+import type { GatewayAuth, Policy } from './service.ts';
 import type { KnownBackend, ParentTarget } from './targets.ts';
 
 /** Something that is allowed but may not be meant. */
@@ -19,7 +19,7 @@ export interface NoticeInput {
   parent: ParentTarget;
   taking: readonly GatewayListener[];
   backend: KnownBackend;
-  policiesIn: (namespace: string) => Iterable<SecurityPolicy>;
+  policiesIn: (namespace: string) => Iterable<Policy>;
   lookup: ParentLookup;
 }
 

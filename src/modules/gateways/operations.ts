@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { SlipwayError } from '../../errors.ts';
 import { ApiError } from '../../k8s/api-error.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
-import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import { type HTTPRoute, httpRoutes } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
 import { type Context, serviceRef } from '../../module.ts';
 import type { Runs } from '../runs/service.ts';
@@ -19,8 +19,8 @@ import type { CreateGatewayInput } from './plan.ts';
 import { simpleRule } from './route.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import type { GatewaySecrets } from './secrets/service.ts';
-import type { GatewayView, PolicyBackend } from './service.ts';
-import type { BackendFor } from './backends.ts';
+import type { GatewayView, Policy, PolicyBackend } from './service.ts';
+import type { Backends } from './backends.ts';
 import type { Store } from './store.ts';
 import { defaultParent, type TargetSources } from './targets.ts';
 import { type UpdateGatewayInput, updateGateway } from './update.ts';
@@ -30,7 +30,7 @@ export interface Operations extends TargetSources {
   store: Store;
   clock: Clock;
   locks: Locks;
-  lookups: { policiesIn: (namespace: string) => Iterable<SecurityPolicy>; lookup: ParentLookup };
+  lookups: { policiesIn: (namespace: string) => Iterable<Policy>; lookup: ParentLookup };
   /** Routes that remember an idempotency key, by its hash. */
   routesOfKey(key: string): Iterable<HTTPRoute>;
   /** Refuses a place on a Gateway that somebody has, as far as the cache knows, or with `live` the server. */
@@ -38,7 +38,7 @@ export interface Operations extends TargetSources {
   /** After the write: refuses it when another server gave the same place away at the same time. */
   refuseLostRace(context: Context, claim: Claim, route: HTTPRoute): Promise<void>;
   /** The view as of these written objects, once queries show them too. */
-  settledView(route: HTTPRoute, policy: SecurityPolicy | null): Promise<GatewayView>;
+  settledView(route: HTTPRoute, policy: Policy | null): Promise<GatewayView>;
 }
 
 /** The mutations of gateways. */
@@ -55,7 +55,7 @@ interface Parts {
   cluster: Cluster;
   runs: Runs;
   config: GatewaysConfig;
-  backendFor: BackendFor;
+  backends: Backends;
   clock: Clock;
   log: Log;
 }
@@ -63,7 +63,6 @@ interface Parts {
 export function createOperations(parts: Parts): GatewayOperations {
   const { store, cluster, runs, log } = parts;
   const routes = cluster.cache(httpRoutes);
-  const policies = cluster.cache(securityPolicies);
   const projectOf = (route: HTTPRoute): string | null => {
     const backend = simpleRule(route)?.shape.backend;
     const run = backend && runs.byService(backend.namespace, backend.service);
@@ -93,7 +92,7 @@ export function createOperations(parts: Parts): GatewayOperations {
     ...parts,
     parents: store.parents,
     locks: createLocks(),
-    lookups: { policiesIn: (namespace) => policies.list(namespace), lookup: store.parents },
+    lookups: { policiesIn: (namespace) => store.policies.in(namespace), lookup: store.parents },
     routesOfKey: routes.index('gateways.idempotency', (route) => {
       const key = rememberedKey(route);
       return key === null ? [] : [key];
@@ -130,7 +129,12 @@ export function createOperations(parts: Parts): GatewayOperations {
     create: (context, input) => listed(() => createGateway(operations, context, input)),
     update: (context, input) => listed(() => updateGateway(operations, context, input)),
     delete: (context, input) => listed(() => deleteGateway(operations, context, input)),
-    secrets: createSecrets({ cluster, locks: operations.locks, backend: () => secretsBackend(operations) }),
+    secrets: createSecrets({
+      cluster,
+      backends: parts.backends,
+      locks: operations.locks,
+      backend: () => secretsBackend(operations),
+    }),
   };
 }
 
@@ -139,5 +143,5 @@ function secretsBackend(operations: Operations): PolicyBackend {
   const ref = defaultParent(operations);
   const gateway = ref && operations.parents.gateway(ref.namespace, ref.name);
   const controller = gateway ? controllerOf(gateway, operations.parents) : null;
-  return operations.backendFor(controller) ?? envoyGateway;
+  return operations.backends.of(controller) ?? envoyGateway;
 }

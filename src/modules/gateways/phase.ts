@@ -1,8 +1,9 @@
-import type { Condition, Gateway, GatewayListener, HTTPRoute, SecurityPolicy } from '../../k8s/resources.ts';
+import type { Condition, Gateway, GatewayListener, HTTPRoute } from '../../k8s/resources.ts';
 import { conditionOf } from './parents.ts';
+import { hasTargets } from './policies.ts';
 import type { Millis } from '../runs/service.ts';
 import { parentSentence, policySentence, type ReasonNames, routeSentence } from './reasons.ts';
-import type { GatewayAuthKind, GatewayPhase, ParentName } from './service.ts';
+import type { GatewayAuthKind, GatewayPhase, ParentName, Policy } from './service.ts';
 
 /** How long a controller has to say its first word. */
 export const claimGraceMs = 15_000;
@@ -25,13 +26,15 @@ export interface PhaseInput {
   /** What the route says was asked for; null: nothing. */
   asked: GatewayAuthKind | null;
   /** The policies attached to the route itself, oldest first. */
-  attached: readonly SecurityPolicy[];
+  attached: readonly Policy[];
   /** What the one in force stands for. */
   kind: GatewayAuthKind;
   /** A policy was attached before: that none is now is no matter of caches that fill one after the other. */
   wasProtected: boolean;
   /** The policy of the name that the route's own one has, wherever it is attached. */
   strayed: boolean;
+  /** The route itself names its policy: while that is missing, nobody gets through. */
+  closed: boolean;
   names: Omit<ReasonNames, 'parent' | 'detail'>;
   now: Millis;
 }
@@ -85,6 +88,10 @@ function protection(input: PhaseInput): Finding[] {
     const until = createdAt(input.route, now) + policyGraceMs;
     if (now < until && !input.wasProtected)
       return [found('PROGRESSING', 'The protection is being put in place.', until)];
+    if (input.closed) {
+      const message = `The policy ${names.policy} is missing, so requests get 500. Set the protection again.`;
+      return [found('REJECTED', message)];
+    }
     const why = input.strayed
       ? `the policy ${names.policy} is attached to something else`
       : `the policy ${names.policy} is missing`;
@@ -97,10 +104,10 @@ function protection(input: PhaseInput): Finding[] {
   if (kind === 'NONE') return [];
   // Of several the oldest is in force. Where the route's own one is not, what was asked for is not.
   const judged = attached.filter((one) => one === policy || (wanted && one.metadata.name === names.policy));
-  return judged.flatMap((one) => policyFindings(input, one));
+  return judged.filter(hasTargets).flatMap((one) => policyFindings(input, one));
 }
 
-function policyFindings(input: PhaseInput, policy: SecurityPolicy): Finding[] {
+function policyFindings(input: PhaseInput, policy: Policy): Finding[] {
   const { now } = input;
   const names = { ...input.names, policy: policy.metadata.name };
   return input.parents.flatMap(({ ref, gateway, hidden }) => {
@@ -126,11 +133,7 @@ function policyFindings(input: PhaseInput, policy: SecurityPolicy): Finding[] {
 /** Not in force: requests pass without it. */
 const powerless = new Set(['Conflicted', 'TargetNotFound', 'Overridden']);
 
-function ancestorFindings(
-  conditions: readonly Condition[] | undefined,
-  policy: SecurityPolicy,
-  names: ReasonNames,
-): Finding[] {
+function ancestorFindings(conditions: readonly Condition[] | undefined, policy: Policy, names: ReasonNames): Finding[] {
   const { generation } = policy.metadata;
   for (const type of powerless) {
     const condition = conditionOf(conditions, type);

@@ -1,5 +1,5 @@
 import { invalid, type SlipwayError, throwInvalid } from '../../errors.ts';
-import type { HTTPRoute, SecurityPolicy } from '../../k8s/resources.ts';
+import type { HTTPRoute } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { type GatewayAuthInput, readAuth } from './auth-input.ts';
 import type { Claim } from './clashes.ts';
@@ -13,7 +13,7 @@ import { authWord } from './policies.ts';
 import { checkSecret, policyFor } from './protection.ts';
 import { allOf } from './refusals.ts';
 import { buildRoute } from './route.ts';
-import type { GatewayAuth, ParentName } from './service.ts';
+import type { GatewayAuth, ParentName, Policy } from './service.ts';
 import { admitted, type BackendTarget, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
 
 export interface GatewayParentInput {
@@ -115,7 +115,7 @@ export interface Plan {
   backend: BackendTarget;
   parent: ParentTarget;
   route: HTTPRoute;
-  policy: SecurityPolicy | null;
+  policy: Policy | null;
   notices: GatewayNotice[];
 }
 
@@ -144,7 +144,7 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
     wish,
     backend,
     parent,
-    route: buildRoute(metadata, shape, parent.ref),
+    route: buildRoute(metadata, shape, parent.ref, policy && parent.policies?.filter?.(policy.metadata.name)),
     policy,
     notices: noticesOf({ shape, auth, parent, taking, backend, ...operations.lookups }),
   };
@@ -155,7 +155,7 @@ async function protectionFor(
   { namespace, name, auth }: Wish,
   backend: BackendTarget,
   parent: ParentTarget,
-): Promise<SecurityPolicy | null> {
+): Promise<Policy | null> {
   const policy = policyFor({ namespace, name }, auth, parent);
   await checkSecret(context, auth, backend, parent);
   return policy;

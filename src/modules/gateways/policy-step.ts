@@ -1,111 +1,118 @@
 import { isDeepStrictEqual } from 'node:util';
+import { SlipwayError } from '../../errors.ts';
 import type { JsonPatchOperation } from '../../k8s/cluster.ts';
-import { type HTTPRoute, httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import { type HTTPRoute, httpRoutes, type Resource, resourceName } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import type { Present } from './delete.ts';
-import { authParts } from './envoy-gateway.ts';
-import { authAnnotation } from './names.ts';
+import { authAnnotation, policyNameOf } from './names.ts';
+import { authWord } from './policies.ts';
 import { checkSecret, notEnforced, policyFor } from './protection.ts';
-import type { GatewayAuth } from './service.ts';
+import type { RouteProtection } from './route.ts';
+import type { GatewayAuth, Policy } from './service.ts';
 import type { KnownBackend, ParentTarget } from './targets.ts';
 import { annotate, deleteRead, linkPatch, ownerFor, patchRead, policyError, refused } from './writes.ts';
 
 /** How the policy gets from what it is to what it should be. */
 export type PolicyStep =
   | { do: 'nothing' }
-  | { do: 'create'; policy: SecurityPolicy }
-  | { do: 'patch'; policy: SecurityPolicy; operations: JsonPatchOperation[]; loosens: boolean }
-  | { do: 'delete'; policy: SecurityPolicy };
+  | { do: 'create'; policy: Policy; resource: Resource<Policy> }
+  | { do: 'patch'; policy: Policy; operations: JsonPatchOperation[]; loosens: boolean }
+  | { do: 'delete'; policy: Policy };
 
 /** What has to happen to the policy for what is wanted; null: as it is. */
 export async function policyStep(
   context: Context,
-  { route, policy }: Present,
+  { route, policy, resource }: Present,
   auth: GatewayAuth | null,
   backend: KnownBackend,
   parent: ParentTarget,
 ): Promise<PolicyStep> {
   const { namespace = '', name } = route.metadata;
-  if (!auth) {
-    // Another parent must be able to enforce what protects the route now.
-    if (policy && !parent.policies) throw notEnforced(parent);
-    return { do: 'nothing' };
-  }
+  const { policies } = parent;
+  if (policy && (!policies || resourceName(policies.resource) !== resourceName(resource)))
+    throw otherKind(parent, auth);
+  if (!auth) return { do: 'nothing' };
   const wanted = policyFor({ namespace, name }, auth, parent);
   await checkSecret(context, auth, backend, parent);
-  if (!policy) return wanted ? { do: 'create', policy: wanted } : { do: 'nothing' };
-  if (isDeepStrictEqual(parent.policies?.read(policy), auth)) return { do: 'nothing' };
-  if (wanted)
-    return {
-      do: 'patch',
-      policy,
-      operations: [...swapPatch(policy, wanted), ...linkPatch(policy, route)],
-      loosens: false,
-    };
-  const rest = Object.keys(policy.spec).filter(
-    (part) => !(authParts as readonly string[]).includes(part) && !['targetRef', 'targetRefs'].includes(part),
-  );
-  // A policy that does more than ask for credentials goes on doing that.
-  if (rest.length === 0) return { do: 'delete', policy };
-  return { do: 'patch', policy, operations: swapPatch(policy, null), loosens: true };
+  if (!policy)
+    return wanted && policies ? { do: 'create', policy: wanted, resource: policies.resource } : { do: 'nothing' };
+  if (!policies || isDeepStrictEqual(policies.read(policy), auth)) return { do: 'nothing' };
+  const swap = policies.change(policy, auth);
+  if (!swap) return { do: 'delete', policy };
+  const operations = [...swap, ...annotate(policy, authAnnotation, authWord(auth.kind))];
+  if (!wanted) return { do: 'patch', policy, operations, loosens: true };
+  return { do: 'patch', policy, operations: [...operations, ...linkPatch(policy, route)], loosens: false };
 }
 
-/** One write from one protection to another: there is no moment between them. */
-function swapPatch(policy: SecurityPolicy, wanted: SecurityPolicy | null): JsonPatchOperation[] {
-  const operations: JsonPatchOperation[] = [];
-  for (const part of authParts) {
-    const value = (wanted?.spec as Record<string, unknown> | undefined)?.[part];
-    if (value !== undefined) operations.push({ op: 'add', path: `/spec/${part}`, value });
-    else if (part in policy.spec) operations.push({ op: 'remove', path: `/spec/${part}` });
-  }
-  const word = wanted?.metadata.annotations?.[authAnnotation] ?? 'none';
-  return [...operations, ...annotate(policy, authAnnotation, word)];
+/** Another parent must be able to enforce what protects the route now, by the same policy. */
+function otherKind(parent: ParentTarget, auth: GatewayAuth | null): SlipwayError {
+  if (!parent.policies || !auth) return notEnforced(parent);
+  const { namespace, name } = parent.ref;
+  const message =
+    `The Gateway ${namespace}/${name} is protected by another kind of policy than this gateway has now. ` +
+    'Make a new gateway there, and delete this one.';
+  return new SlipwayError('NOT_SUPPORTED', message, { field: 'parent', reason: 'AUTH_NOT_SUPPORTED' });
+}
+
+/** What the route must say, where a filter of it names the policy. */
+export function protectionOf(
+  route: HTTPRoute,
+  auth: GatewayAuth | null,
+  { policies }: ParentTarget,
+): RouteProtection | undefined {
+  if (!auth || !policies?.filter) return undefined;
+  return { filter: policies.filter(policyNameOf(route.metadata.name)), wanted: auth.kind !== 'NONE' };
 }
 
 /** The policy as it would be. */
 export async function previewStep(
   { kube }: Context,
-  { policy }: Present,
+  { policy, resource }: Present,
   step: PolicyStep,
-): Promise<SecurityPolicy | null> {
-  if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations, { dryRun: true });
+): Promise<Policy | null> {
+  if (step.do === 'patch') return patchRead(kube, resource, step.policy, step.operations, { dryRun: true });
   if (step.do === 'delete') return null;
   if (step.do === 'nothing') return policy;
   try {
-    await kube.create(securityPolicies, step.policy, { dryRun: true });
+    await kube.create(step.resource, step.policy, { dryRun: true });
   } catch (error) {
-    throw policyError(error, step.policy.metadata.name);
+    throw policyError(error, step.resource, step.policy.metadata.name);
   }
   return step.policy;
 }
 
+/** The kind of the policy that a step is about. */
+const kindOf = (step: PolicyStep, { resource }: Present): Resource<Policy> =>
+  step.do === 'create' ? step.resource : resource;
+
 interface CarriedOut {
   route: HTTPRoute;
-  policy: SecurityPolicy | null;
-  removed: SecurityPolicy | null;
+  policy: Policy | null;
+  removed: Policy | null;
 }
 
 /** Protection is there before the route counts on it, and goes only after the route no longer does. */
 export async function carryOut(
   context: Context,
-  { route, policy }: Present,
+  present: Present,
   step: PolicyStep,
   changes: readonly JsonPatchOperation[],
 ): Promise<CarriedOut> {
-  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) return loosen(context, route, step, changes);
-  const protectedBy = await protect(context, route, policy, step);
+  const { route, policy } = present;
+  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) return loosen(context, present, step, changes);
+  const protectedBy = await protect(context, present, step);
   try {
     return { route: await patchRead(context.kube, httpRoutes, route, changes), policy: protectedBy, removed: null };
   } catch (error) {
     // A write without an answer may have been carried out, or will be: the route must find the protection it asks for.
-    if (refused(error)) await restore(context, { before: policy, now: protectedBy });
+    if (refused(error)) await restore(context, { before: policy, now: protectedBy, resource: kindOf(step, present) });
     throw error;
   }
 }
 
 async function loosen(
   context: Context,
-  route: HTTPRoute,
+  { route, resource }: Present,
   step: Extract<PolicyStep, { do: 'delete' | 'patch' }>,
   changes: readonly JsonPatchOperation[],
 ): Promise<CarriedOut> {
@@ -113,10 +120,10 @@ async function loosen(
   const written = await patchRead(kube, httpRoutes, route, changes);
   try {
     if (step.do === 'patch') {
-      const loosened = await patchRead(kube, securityPolicies, step.policy, step.operations);
+      const loosened = await patchRead(kube, resource, step.policy, step.operations);
       return { route: written, policy: loosened, removed: null };
     }
-    await deleteRead(kube, securityPolicies, step.policy, { strict: true });
+    await deleteRead(kube, resource, step.policy, { strict: true });
     return { route: written, policy: null, removed: step.policy };
   } catch (error) {
     if (refused(error)) await putBack(context, route, written);
@@ -141,29 +148,28 @@ async function putBack({ kube, log }: Context, before: HTTPRoute, now: HTTPRoute
 
 async function protect(
   { kube }: Context,
-  route: HTTPRoute,
-  present: SecurityPolicy | null,
+  { route, policy, resource }: Present,
   step: PolicyStep,
-): Promise<SecurityPolicy | null> {
-  if (step.do === 'patch') return patchRead(kube, securityPolicies, step.policy, step.operations);
-  if (step.do !== 'create') return present;
+): Promise<Policy | null> {
+  if (step.do === 'patch') return patchRead(kube, resource, step.policy, step.operations);
+  if (step.do !== 'create') return policy;
   try {
     const metadata = { ...step.policy.metadata, ownerReferences: [ownerFor(route)] };
-    return await kube.create(securityPolicies, { ...step.policy, metadata });
+    return await kube.create(step.resource, { ...step.policy, metadata });
   } catch (error) {
-    throw policyError(error, step.policy.metadata.name);
+    throw policyError(error, step.resource, step.policy.metadata.name);
   }
 }
 
 /** Puts the protection back as it was when the route could not follow. Never to less than the route has asked for. */
 async function restore(
   { kube, log }: Context,
-  { before, now }: { before: SecurityPolicy | null; now: SecurityPolicy | null },
+  { before, now, resource }: { before: Policy | null; now: Policy | null; resource: Resource<Policy> },
 ): Promise<void> {
   if (!now || now === before) return;
   try {
-    if (!before) await deleteRead(kube, securityPolicies, now, { strict: true });
-    else await patchRead(kube, securityPolicies, now, [{ op: 'replace', path: '/spec', value: before.spec }]);
+    if (!before) await deleteRead(kube, resource, now, { strict: true });
+    else await patchRead(kube, resource, now, [{ op: 'replace', path: '/spec', value: before.spec }]);
   } catch (error) {
     log.warn(
       { err: error, policy: now.metadata.name },

@@ -2,10 +2,10 @@ import type { Access } from '../../caller.ts';
 import { invalid, SlipwayError } from '../../errors.ts';
 import { ApiError, toSlipwayError } from '../../k8s/api-error.ts';
 import type { KubeClient } from '../../k8s/cluster.ts';
-import { type Secret, type SecurityPolicy, secrets } from '../../k8s/resources.ts';
-import { authAnnotation, managedByLabel } from './names.ts';
+import { type Secret, secrets } from '../../k8s/resources.ts';
+import { authAnnotation, managedByLabel, policyNameOf } from './names.ts';
 import { authWord } from './policies.ts';
-import type { GatewayAuth } from './service.ts';
+import type { GatewayAuth, Policy } from './service.ts';
 import type { BackendTarget, ParentTarget } from './targets.ts';
 
 /** The policy object for a route; null for none. What the Gateway can't enforce is refused, never left out. */
@@ -13,7 +13,7 @@ export function policyFor(
   route: { name: string; namespace: string },
   auth: GatewayAuth,
   parent: ParentTarget,
-): SecurityPolicy | null {
+): Policy | null {
   const { policies } = parent;
   if (auth.kind === 'NONE') return null;
   if (!policies?.kinds.includes(auth.kind)) throw notEnforced(parent);
@@ -25,6 +25,7 @@ export function policyFor(
     ...policy,
     metadata: {
       ...metadata,
+      name: policyNameOf(route.name),
       labels: { ...metadata.labels, [managedByLabel]: 'slipway' },
       annotations: { ...metadata.annotations, [authAnnotation]: authWord(auth.kind) },
     },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { JsonPatchOperation } from '../../k8s/cluster.ts';
 import {
   apiVersionOf,
@@ -90,7 +91,13 @@ export function buildRoute(
   metadata: HTTPRoute['metadata'] & { namespace: string },
   shape: RouteShape & { hostname: string },
   parent: ParentName,
+  /** First of all: who asks for credentials sees the request as it came. */
+  protection?: HTTPRouteFilter | null,
 ): HTTPRoute {
+  const filters = [
+    ...(protection ? [protection] : []),
+    ...(shape.rewritePathPrefix === null ? [] : [rewriteFilter(shape.rewritePathPrefix)]),
+  ];
   return {
     apiVersion: apiVersionOf(httpRoutes),
     kind: httpRoutes.kind,
@@ -101,7 +108,7 @@ export function buildRoute(
       rules: [
         {
           matches: [{ path: { type: 'PathPrefix', value: shape.pathPrefix } }],
-          ...(shape.rewritePathPrefix !== null && { filters: [rewriteFilter(shape.rewritePathPrefix)] }),
+          ...(filters.length > 0 && { filters }),
           backendRefs: [
             { name: shape.backend.service, ...(shape.backend.port !== null && { port: shape.backend.port }) },
           ],
@@ -111,11 +118,22 @@ export function buildRoute(
   };
 }
 
+/** The filter that names a policy, and whether it shall be there. */
+export interface RouteProtection {
+  filter: HTTPRouteFilter;
+  wanted: boolean;
+}
+
+export interface WantedRoute {
+  shape: RouteShape;
+  /** null: as it is. */
+  parent: ParentName | null;
+  /** Absent: as it is. */
+  protection?: RouteProtection | undefined;
+}
+
 /** The operations that turn a simple route into the wanted shape and leave everything else in it alone. */
-export function routePatch(
-  route: HTTPRoute,
-  wanted: { shape: RouteShape; parent: ParentName | null },
-): JsonPatchOperation[] {
+export function routePatch(route: HTTPRoute, wanted: WantedRoute): JsonPatchOperation[] {
   const simple = simpleRule(route);
   if (!simple) return [];
   const { rule, shape } = simple;
@@ -128,9 +146,7 @@ export function routePatch(
     );
   }
   if (wanted.shape.pathPrefix !== shape.pathPrefix) operations.push(...matchPatch(rule, wanted.shape.pathPrefix));
-  if (wanted.shape.rewritePathPrefix !== shape.rewritePathPrefix) {
-    operations.push(...filterPatch(rule, wanted.shape.rewritePathPrefix));
-  }
+  operations.push(...filtersPatch(rule, shape, wanted));
   operations.push(...backendPatch(shape.backend, wanted.shape.backend));
   if (wanted.parent) operations.push(...parentPatch(route, wanted.parent));
   return operations;
@@ -143,22 +159,41 @@ function matchPatch(rule: HTTPRouteRule, pathPrefix: string): JsonPatchOperation
     : [{ op: 'add', path: '/spec/rules/0/matches', value: [{ path }] }];
 }
 
-function filterPatch(rule: HTTPRouteRule, replacement: string | null): JsonPatchOperation[] {
+/** The filters with another replacement of the prefix, and with or without the one that names a policy. */
+function filtersPatch(
+  rule: HTTPRouteRule,
+  present: RouteShape,
+  { shape, protection }: WantedRoute,
+): JsonPatchOperation[] {
   const filters = rule.filters ?? [];
-  const at = filters.findIndex(({ type }) => type === rewriteType);
-  const path = `/spec/rules/0/filters/${at}`;
+  const same = shape.rewritePathPrefix === present.rewritePathPrefix;
+  const rewritten = same ? filters : withRewrite(filters, shape.rewritePathPrefix);
+  const wanted = protection ? withProtection(rewritten, protection) : rewritten;
+  if (isDeepStrictEqual(wanted, filters)) return [];
+  const path = '/spec/rules/0/filters';
+  return [wanted.length === 0 ? { op: 'remove', path } : { op: 'add', path, value: wanted }];
+}
+
+function withRewrite(filters: readonly HTTPRouteFilter[], replacement: string | null): HTTPRouteFilter[] {
+  const present = filters.find(({ type }) => type === rewriteType);
+  const others = (filter: HTTPRouteFilter) => filter !== present;
   if (replacement === null) {
+    const { path: _, ...rest } = present?.urlRewrite ?? {};
     // A filter that also rewrites the host keeps doing that.
-    if (filters[at]?.urlRewrite?.hostname !== undefined) return [{ op: 'remove', path: `${path}/urlRewrite/path` }];
-    return [{ op: 'remove', path: filters.length === 1 ? '/spec/rules/0/filters' : path }];
+    if (Object.keys(rest).length === 0) return filters.filter(others);
+    return filters.map((filter) => (others(filter) ? filter : { ...filter, urlRewrite: rest }));
   }
-  const filter = rewriteFilter(replacement);
-  if (at >= 0) return [{ op: 'add', path: `${path}/urlRewrite/path`, value: filter.urlRewrite?.path }];
-  return [
-    filters.length > 0
-      ? { op: 'add', path: '/spec/rules/0/filters/-', value: filter }
-      : { op: 'add', path: '/spec/rules/0/filters', value: [filter] },
-  ];
+  const { urlRewrite } = rewriteFilter(replacement);
+  if (!present) return [...filters, rewriteFilter(replacement)];
+  return filters.map((filter) =>
+    others(filter) ? filter : { ...filter, urlRewrite: { ...filter.urlRewrite, ...urlRewrite } },
+  );
+}
+
+function withProtection(filters: readonly HTTPRouteFilter[], { filter, wanted }: RouteProtection): HTTPRouteFilter[] {
+  const others = filters.filter(({ extensionRef }) => !isDeepStrictEqual(extensionRef, filter.extensionRef));
+  if (!wanted) return others;
+  return others.length < filters.length ? [...filters] : [filter, ...filters];
 }
 
 function backendPatch(present: BackendName, wanted: BackendName): JsonPatchOperation[] {

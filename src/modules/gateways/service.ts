@@ -1,5 +1,6 @@
 import type { Access } from '../../caller.ts';
-import type { HTTPRoute, KubeObject, Secret, SecurityPolicy } from '../../k8s/resources.ts';
+import type { JsonPatchOperation } from '../../k8s/cluster.ts';
+import type { HTTPRoute, HTTPRouteFilter, KubeObject, Resource, Secret, SecurityPolicy } from '../../k8s/resources.ts';
 import { manyRef, serviceRef } from '../../module.ts';
 import type { Stream } from '../../schema/stream.ts';
 import type { Millis, ObjectRef } from '../runs/service.ts';
@@ -20,19 +21,45 @@ export type GatewayAuth =
       claimToHeaders: { claim: string; header: string }[];
     };
 
-/** Turns protection into the objects of one gateway implementation, and reads them back. */
-export interface PolicyBackend {
+/**
+ * The object that protects a route. It either names its targets and has a status for each Gateway, as Gateway API's
+ * policies do (GEP-713), or a filter of the route names it.
+ */
+export interface Policy extends KubeObject {
+  spec: Pick<SecurityPolicy['spec'], 'targetRefs' | 'targetRef' | 'targetSelectors'> & Record<string, unknown>;
+  status?: SecurityPolicy['status'];
+}
+
+/**
+ * Turns protection into the objects of one gateway implementation, and reads them back. The policy is written before the
+ * route that counts on it, changed in one write, and deleted after the route; it bears the name that it is given.
+ */
+export interface PolicyBackend<P extends Policy = Policy> {
   readonly name: string;
   /** GatewayClass `controllerName`s it speaks for. */
   readonly controllers: readonly string[];
   /** The kinds of protection it can enforce; any other is NOT_SUPPORTED, never downgraded to NONE. */
   readonly kinds: readonly GatewayAuthKind[];
-  /** The policy object for a route; null for NONE. */
-  readonly policy: (route: { name: string; namespace: string }, auth: GatewayAuth) => SecurityPolicy | null;
+  /**
+   * The kind of its policies. The module that provides the back end watches it, and asks for the rights to read, patch
+   * and delete it.
+   */
+  readonly resource: Resource<P>;
+  /** The policy for a route; null for NONE. It gets the name `<route>-sp`. */
+  policy(route: { name: string; namespace: string }, auth: GatewayAuth): P | null;
+  /** What a rule of the route says so that the policy of this name holds for it. Absent: policies name their routes. */
+  readonly filter?: (policy: string) => HTTPRouteFilter;
   /** The protection a policy object stands for; NONE for one that lets everybody pass. */
-  readonly read: (policy: SecurityPolicy) => GatewayAuth | { kind: 'OTHER' };
+  read(policy: P): GatewayAuth | { kind: 'OTHER' };
+  /**
+   * Swaps the protection of a policy for another in one write and leaves all else in it alone; null: nothing else would
+   * be left for NONE, so it is deleted.
+   */
+  change(policy: P, auth: GatewayAuth): JsonPatchOperation[] | null;
+  /** The Secrets that a policy reads: they are not deleted while it does. */
+  secretsOf(policy: P): { namespace: string; name: string }[];
   /** Why a Secret can't serve; null when it can. */
-  readonly secretProblem: (secret: Secret, kind: 'BASIC' | 'API_KEY') => Fault | null;
+  secretProblem(secret: Secret, kind: 'BASIC' | 'API_KEY'): Fault | null;
 }
 export const PolicyBackend = manyRef<PolicyBackend>('slipway.policy-backend');
 
@@ -108,7 +135,7 @@ export interface GatewayView {
   managed: boolean;
   /** When the view may change by itself; null: never. */
   changesAt: Millis | null;
-  objects: { route: HTTPRoute; policies: SecurityPolicy[] };
+  objects: { route: HTTPRoute; policies: Policy[] };
 }
 
 export interface GatewayChange {
@@ -138,7 +165,7 @@ export interface Gateways {
   /** The gateway behind a global id if the caller may see it; else NOT_FOUND on `field`. */
   visible(id: string, access: Access, field?: string): Promise<GatewayView>;
   /** The view these objects would have now. */
-  view(route: HTTPRoute, policies: readonly SecurityPolicy[]): GatewayView;
+  view(route: HTTPRoute, policies: readonly Policy[]): GatewayView;
   /** Every gateway, then every change of it: what subscriptions tell. */
   readonly changes: Stream<GatewayView>;
   /** Changes from now on, in order, each exactly once. */

@@ -8,32 +8,32 @@ import {
   type HTTPRoute,
   httpRoutes,
   namespaces,
-  type SecurityPolicy,
-  securityPolicies,
 } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
 import { parseGlobalId } from '../../schema/ids.ts';
 import type { Runs, RunView } from '../runs/service.ts';
-import type { BackendFor } from './backends.ts';
+import type { Backends } from './backends.ts';
 import { routeNameOf } from './names.ts';
 import { controllerOf, type ParentLookup } from './parents.ts';
-import { attachedTo, selects, targetsOf } from './policies.ts';
+import { extensionKey, extensionsOf, keyOfPolicy, selects, targetsOf } from './policies.ts';
+import { createPolicyIndex, type PolicyIndex } from './policy-index.ts';
 import { parentsOf, simpleRule } from './route.ts';
-import type { GatewayChange, Gateways, GatewayView, PolicyBackend } from './service.ts';
+import type { GatewayChange, Gateways, GatewayView, Policy, PolicyBackend } from './service.ts';
 import { gatewayView } from './view.ts';
 
 export interface StoreOptions {
   cluster: Cluster;
   runs: Runs;
-  backendFor: BackendFor;
-  /** For routes of which no Gateway says who enforces their protection. */
-  readByAny: PolicyBackend['read'];
+  backends: Backends;
   clock: Clock;
   log: Log;
 }
 
 export interface Store extends Omit<Gateways, 'changes'> {
   readonly parents: ParentLookup;
+  readonly policies: PolicyIndex;
+  /** Who enforces the protection of a route, by the Gateways that it names. */
+  backendOf(route: HTTPRoute): PolicyBackend | undefined;
   /** False until the first lists are in: before that, what is missing might only not be listed yet. */
   readonly started: boolean;
   stop(): void;
@@ -41,9 +41,9 @@ export interface Store extends Omit<Gateways, 'changes'> {
 
 /** Keeps the view of every route current, and tells each change once. */
 export function createStore(options: StoreOptions): Store {
-  const { cluster, runs, clock, log } = options;
+  const { cluster, runs, backends, clock, log } = options;
   const routes = cluster.cache(httpRoutes);
-  const policies = cluster.cache(securityPolicies);
+  const policies = createPolicyIndex(cluster, backends);
   const gateways = cluster.cache(gatewayResource);
   const classes = cluster.cache(gatewayClasses);
   const parents = parentLookup(cluster);
@@ -51,10 +51,9 @@ export function createStore(options: StoreOptions): Store {
     parentsOf(route).map(({ namespace, name }) => `${namespace}/${name}`),
   );
   const routesOfBackend = routes.index('gateways.backend', backendKeys);
-  const policiesOfRoute = policies.index('gateways.route', (policy) => [
-    ...targetsOf(policy).map(({ name }) => `${policy.metadata.namespace}/${name}`),
-    ...(selects(policy) ? [`${policy.metadata.namespace}/`] : []),
-  ]);
+  const routesOfPolicy = routes.index('gateways.policy', (route) =>
+    extensionsOf(route).map((extension) => extensionKey(route.metadata.namespace, extension)),
+  );
   const views = new Map<string, GatewayView>();
   const timers = new Map<string, () => void>();
   const listeners = new Set<(change: GatewayChange) => void>();
@@ -62,31 +61,30 @@ export function createStore(options: StoreOptions): Store {
   const protectedOnce = new Set<string>();
   let [started, policiesKnown, revision] = [false, false, 0];
 
-  const readWith = (route: HTTPRoute): PolicyBackend['read'] => {
+  const backendOf = (route: HTTPRoute): PolicyBackend | undefined => {
     for (const { namespace, name } of parentsOf(route)) {
       const gateway = gateways.get(namespace, name);
-      const backend = gateway && options.backendFor(controllerOf(gateway, parents));
-      if (backend) return backend.read;
+      const backend = gateway && backends.of(controllerOf(gateway, parents));
+      if (backend) return backend;
     }
-    return options.readByAny;
+    return undefined;
   };
 
-  const view = (route: HTTPRoute, attached: readonly SecurityPolicy[]): GatewayView =>
-    gatewayView(route, {
+  const view = (route: HTTPRoute, attached: readonly Policy[]): GatewayView => {
+    const backend = backendOf(route);
+    return gatewayView(route, {
       parents,
       attached,
-      policiesIn: (namespace) => policies.list(namespace),
-      policiesKnown: policies.synced,
+      policiesIn: (namespace) => policies.in(namespace),
+      policiesKnown: backend ? policies.knows(backend) : policies.synced,
       wasProtected: protectedOnce.has(route.metadata.uid ?? ''),
-      read: readWith(route),
+      read: (policy) => backends.reader(policy, backend)?.read(policy) ?? { kind: 'OTHER' },
       runOf: (namespace, service) => runs.byService(namespace, service),
       now: clock.now(),
     });
+  };
 
-  const present = (route: HTTPRoute): GatewayView => view(route, attachedTo(route.metadata, candidates(route)));
-  // A policy that names the route and selects it too is one.
-  const candidates = ({ metadata: { namespace, name } }: HTTPRoute): Set<SecurityPolicy> =>
-    new Set([...policiesOfRoute(`${namespace}/${name}`), ...policiesOfRoute(`${namespace}/`)]);
+  const present = (route: HTTPRoute): GatewayView => view(route, policies.attachedTo(route));
 
   function tell(change: Omit<GatewayChange, 'revision'>): void {
     revision += 1;
@@ -127,7 +125,7 @@ export function createStore(options: StoreOptions): Store {
     for (const { metadata } of [...some]) refresh(`${metadata.namespace}/${metadata.name}`);
   };
 
-  const onPolicy = (policy: SecurityPolicy): void => {
+  const onPolicy = (policy: Policy): void => {
     const { namespace, name } = policy.metadata;
     const targets = targetsOf(policy);
     const byName = targets.filter(({ kind }) => kind === httpRoutes.kind).map((target) => target.name);
@@ -136,6 +134,7 @@ export function createStore(options: StoreOptions): Store {
     for (const target of targets) {
       if (target.kind === gatewayResource.kind) refreshAll(routesOfParent(`${namespace}/${target.name}`));
     }
+    refreshAll(routesOfPolicy(keyOfPolicy(policy)));
     if (selects(policy)) refreshAll(routes.list());
   };
 
@@ -175,6 +174,8 @@ export function createStore(options: StoreOptions): Store {
 
   return {
     parents,
+    policies,
+    backendOf,
     get started() {
       return started;
     },
@@ -197,9 +198,9 @@ export function createStore(options: StoreOptions): Store {
     },
     async settled(written, deleted = false) {
       await Promise.all(
-        written.map((object) => {
-          const cache = object.kind === httpRoutes.kind ? routes : policies;
-          return cache.seen(object, { deleted });
+        written.map(async (object) => {
+          const cache = object.kind === httpRoutes.kind ? routes : policies.cacheOf(object);
+          await cache?.seen(object, { deleted });
         }),
       );
     },

@@ -1,25 +1,31 @@
 import type { Clock } from '../../clock.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
-import { httpRoutes, type SecurityPolicy, securityPolicies } from '../../k8s/resources.ts';
+import { httpRoutes, type Resource } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
 import { pendingAnnotation, routeNameOf } from './names.ts';
+import type { Policy } from './service.ts';
 import { deleteRead, getOrNull, linkPatch, patchRead, pendingMs } from './writes.ts';
+
+interface SweepOptions {
+  cluster: Cluster;
+  resource: Resource<Policy>;
+  clock: Clock;
+  log: Log;
+}
 
 /**
  * Finishes what creates that died left behind: a policy still marked as pending after a minute is tied to its route, or
  * goes when there is none. With our own identity, for the caller is gone.
  */
-export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): {
-  stop(): Promise<void>;
-} {
-  const policies = cluster.cache(securityPolicies);
+export function startSweep({ cluster, resource, clock, log }: SweepOptions): { stop(): Promise<void> } {
+  const policies = cluster.cache(resource);
   const timers = new Map<string, { since: string; cancel: () => void }>();
   let sweeping = Promise.resolve();
   let stopped = false;
 
-  const keyOf = ({ metadata }: SecurityPolicy): string => metadata.uid ?? `${metadata.namespace}/${metadata.name}`;
+  const keyOf = ({ metadata }: Policy): string => metadata.uid ?? `${metadata.namespace}/${metadata.name}`;
 
-  function consider(policy: SecurityPolicy): void {
+  function consider(policy: Policy): void {
     const key = keyOf(policy);
     const since = policy.metadata.annotations?.[pendingAnnotation];
     const waiting = timers.get(key);
@@ -30,7 +36,7 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
   }
 
   /** The minute begins when we see it, not at the time it bears: clocks of replicas differ. */
-  function schedule(policy: SecurityPolicy, since: string): void {
+  function schedule(policy: Policy, since: string): void {
     const cancel = clock.after(pendingMs, () => {
       timers.delete(keyOf(policy));
       sweeping = sweeping.then(() => sweep(policy, since));
@@ -38,7 +44,7 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
     timers.set(keyOf(policy), { since, cancel });
   }
 
-  async function sweep(policy: SecurityPolicy, since: string): Promise<void> {
+  async function sweep(policy: Policy, since: string): Promise<void> {
     const { namespace = '', name } = policy.metadata;
     const present = policies.get(namespace, name);
     if (stopped || !present || keyOf(present) !== keyOf(policy)) return;
@@ -53,16 +59,16 @@ export function startSweep({ cluster, clock, log }: { cluster: Cluster; clock: C
     }
   }
 
-  async function finish(policy: SecurityPolicy): Promise<void> {
+  async function finish(policy: Policy): Promise<void> {
     if (policy.metadata.annotations?.[pendingAnnotation] === undefined) return;
     const { namespace = '', name } = policy.metadata;
     const route = await getOrNull(cluster.client, httpRoutes, namespace, routeNameOf(name));
     if (route) {
-      await patchRead(cluster.client, securityPolicies, policy, linkPatch(policy, route));
+      await patchRead(cluster.client, resource, policy, linkPatch(policy, route));
       log.info({ policy: `${namespace}/${name}` }, 'a policy was tied to its route');
       return;
     }
-    await deleteRead(cluster.client, securityPolicies, policy, { strict: true });
+    await deleteRead(cluster.client, resource, policy, { strict: true });
     log.info({ policy: `${namespace}/${name}` }, 'a policy without a route was removed');
   }
 

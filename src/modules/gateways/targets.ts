@@ -16,14 +16,14 @@ import { type Runs, type RunView } from '../runs/service.ts';
 import type { GatewaysConfig } from './config.ts';
 import { admits, controllerOf, namedListeners, type ParentLookup, parseParent, type RouteWish } from './parents.ts';
 import type { BackendName, ParentName, PolicyBackend } from './service.ts';
-import type { BackendFor } from './backends.ts';
+import type { Backends } from './backends.ts';
 
 export interface TargetSources {
   cluster: Cluster;
   runs: Runs;
   config: GatewaysConfig;
   parents: ParentLookup;
-  backendFor: BackendFor;
+  backends: Backends;
 }
 
 /** The Service a gateway leads to. */
@@ -131,7 +131,7 @@ export async function resolveParent(sources: TargetSources, given: ParentName | 
     throw invalid('parent.sectionName', message, 'LISTENER_NOT_FOUND');
   }
   const controller = controllerOf(gateway, sources.parents);
-  return { ref, gateway, controller, policies: sources.backendFor(controller) };
+  return { ref, gateway, controller, policies: sources.backends.of(controller) };
 }
 
 /** The listeners that take the route; a refusal that names what would fit when there are none. */

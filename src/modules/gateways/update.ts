@@ -12,7 +12,7 @@ import { takingListeners } from './parents.ts';
 import { normalPrefixes, type Prefixes } from './paths.ts';
 import { type GatewayBackendInput, type GatewayParentInput, parentName } from './plan.ts';
 import { askedFor, authWord, simpleGateway } from './policies.ts';
-import { carryOut, policyStep, previewStep } from './policy-step.ts';
+import { carryOut, policyStep, previewStep, protectionOf } from './policy-step.ts';
 import { secretLock } from './protection.ts';
 import { allOf } from './refusals.ts';
 import { parentsOf, routePatch, type RouteShape, simpleRule } from './route.ts';
@@ -161,7 +161,7 @@ async function change(
   const { shape, step, ...target } = await targets(operations, context, input, present, wish);
   const auth = wish.auth ?? presentAuth(present, target.parent);
   const changes = [
-    ...routePatch(route, { shape, parent: wish.parent }),
+    ...routePatch(route, { shape, parent: wish.parent, protection: protectionOf(route, wish.auth, target.parent) }),
     ...(wish.auth ? annotate(route, authAnnotation, authWord(wish.auth.kind)) : []),
   ];
   const notices = noticesOf({ shape, auth, ...target, ...operations.lookups });

@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
-import type { HTTPRoute, SecurityPolicy } from '../../k8s/resources.ts';
+import type { HTTPRoute } from '../../k8s/resources.ts';
 import { globalId } from '../../schema/ids.ts';
 import type { Millis, ObjectRef } from '../runs/service.ts';
 import { conditionsOf, referenceTo } from './conditions.ts';
 import { ownedByPlatform, policyNameOf, projectLabel } from './names.ts';
 import { type ParentLookup, takingListeners, urlOf } from './parents.ts';
 import { type ParentState, phaseOf } from './phase.ts';
-import { askedFor, byAge, inheritedPolicy, simpleGateway, targetsOf } from './policies.ts';
+import { askedFor, byAge, extensionsOf, inheritedPolicy, simpleGateway, targetsOf } from './policies.ts';
 import { parentsOf, simpleRule } from './route.ts';
-import type { GatewayAuth, GatewayAuthView, GatewayView, PolicyBackend } from './service.ts';
+import type { GatewayAuth, GatewayAuthView, GatewayView, Policy, PolicyBackend } from './service.ts';
 
 /** What the view of a route rests on besides the route: all from caches, nothing is asked. */
 export interface ViewSources {
   parents: ParentLookup;
   /** The policies attached to the route. */
-  attached: readonly SecurityPolicy[];
+  attached: readonly Policy[];
   /** The policies of a namespace. */
-  policiesIn: (namespace: string) => Iterable<SecurityPolicy>;
+  policiesIn: (namespace: string) => Iterable<Policy>;
   /** False when our identity may not read policies. */
   policiesKnown: boolean;
   /** Reads a policy back; by the implementation of the Gateway where there is one. */
@@ -46,6 +46,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     kind: auth.kind,
     wasProtected: sources.wasProtected,
     strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
+    closed: extensionsOf(route).some((extension) => extension.name === policyNameOf(name)),
     names: {
       hostname: route.spec.hostnames?.[0] ?? 'any hostname',
       namespace,
@@ -88,11 +89,11 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
   };
 }
 
-const has = (policies: Iterable<SecurityPolicy>, name: string): boolean =>
+const has = (policies: Iterable<Policy>, name: string): boolean =>
   [...policies].some(({ metadata }) => metadata.name === name);
 
 /** Stands for what was wanted of route and policies: uids and generations, which status writes don't move. */
-export function desiredVersion(route: HTTPRoute, attached: readonly SecurityPolicy[]): string | null {
+export function desiredVersion(route: HTTPRoute, attached: readonly Policy[]): string | null {
   if (!route.metadata.uid) return null;
   const parts = [route, ...attached.toSorted(byAge)].map(
     ({ metadata: { uid, generation } }) => `${uid}.${generation ?? 0}`,
@@ -144,7 +145,7 @@ export function authView(
   return { ...blank, ...auth, policy, inherited };
 }
 
-function authOf(attached: readonly SecurityPolicy[], parents: readonly ParentState[], sources: ViewSources) {
+function authOf(attached: readonly Policy[], parents: readonly ParentState[], sources: ViewSources) {
   if (!sources.policiesKnown) return authView({ kind: 'UNKNOWN' }, null);
   const [policy, ...others] = attached;
   if (policy) {

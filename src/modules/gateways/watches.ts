@@ -4,12 +4,14 @@ import {
   gatewayClasses,
   gateways,
   httpRoutes,
+  middlewares,
   namespaces,
   securityPolicies,
   services,
 } from '../../k8s/resources.ts';
 import { type PolicyRule, watch } from '../../module.ts';
 import { isExposable } from './exposable.ts';
+import { protects } from './traefik.ts';
 
 /** A cluster without Gateway API or Envoy Gateway has no gateways, and everything else works. */
 export const gatewayWatches: readonly Watch[] = [
@@ -17,6 +19,7 @@ export const gatewayWatches: readonly Watch[] = [
   watch({ resource: gateways, optional: true }),
   watch({ resource: gatewayClasses, optional: true }),
   watch({ resource: securityPolicies, optional: true }),
+  watch({ resource: middlewares, optional: true, alternative: true, wants: protects }),
   watch({ resource: namespaces, optional: true }),
   watch({ resource: services, wants: isExposable }),
   watch({ resource: endpointSlices }),
@@ -28,6 +31,7 @@ const read = ['get', 'list', 'watch'];
 export const gatewayRules: readonly PolicyRule[] = [
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes', 'gateways', 'gatewayclasses'], verbs: read },
   { apiGroups: ['gateway.envoyproxy.io'], resources: ['securitypolicies'], verbs: [...read, 'patch', 'delete'] },
+  { apiGroups: ['traefik.io'], resources: ['middlewares'], verbs: [...read, 'patch', 'delete'] },
   { apiGroups: [''], resources: ['namespaces', 'services'], verbs: read },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
 ];

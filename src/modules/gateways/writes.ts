@@ -8,10 +8,9 @@ import {
   type KubeObject,
   type OwnerReference,
   type Resource,
-  type SecurityPolicy,
-  securityPolicies,
 } from '../../k8s/resources.ts';
 import { managedByLabel, pendingAnnotation } from './names.ts';
+import type { Policy } from './service.ts';
 
 /** After this long a create without its route has died, and its name is free again. */
 export const pendingMs = 60_000;
@@ -31,8 +30,8 @@ export async function getOrNull<T extends KubeObject>(
 }
 
 export function subjectOf(resource: Resource, name: string): ErrorSubject {
-  const words: Record<string, string> = { HTTPRoute: 'gateway', SecurityPolicy: 'security policy', Secret: 'secret' };
-  return { name: `${words[resource.kind] ?? resource.kind} "${name}"` };
+  const words: Record<string, string> = { HTTPRoute: 'gateway', Secret: 'secret' };
+  return { name: `${words[resource.kind] ?? 'security policy'} "${name}"` };
 }
 
 /** A route that comes so late that its pending policy may be swept away must not come at all. */
@@ -138,13 +137,13 @@ export async function deleteRead<T extends KubeObject>(
   }
 }
 
-/** Without Envoy Gateway in the cluster its API answers 404, and then no route may be made. */
-export function policyError(error: unknown, name: string): SlipwayError {
+/** Where the kind of policies is not installed the API server answers 404, and then no route may be made. */
+export function policyError(error: unknown, resource: Resource, name: string): SlipwayError {
   if (error instanceof ApiError && error.status === 404) {
-    const message = 'This cluster has no SecurityPolicy (Envoy Gateway is not installed), so nothing can be protected.';
+    const message = `This cluster has no ${resource.kind} (${resource.group} is not installed), so nothing can be protected.`;
     return new SlipwayError('NOT_SUPPORTED', message, { cause: error, field: 'auth', reason: 'AUTH_NOT_SUPPORTED' });
   }
-  return toSlipwayError(error, subjectOf(securityPolicies, name));
+  return toSlipwayError(error, subjectOf(resource, name));
 }
 
 const taken = (message: string, reason: string): SlipwayError =>
@@ -154,7 +153,7 @@ const taken = (message: string, reason: string): SlipwayError =>
  * What stands under the policy's name before a create: the leftover of one that died may be taken over, anything else
  * is in the way.
  */
-export function checkLeftover(existing: SecurityPolicy, sameAuth: boolean, now: number): void {
+export function checkLeftover(existing: Policy, sameAuth: boolean, now: number): void {
   const { name, labels, annotations } = existing.metadata;
   const since = annotations?.[pendingAnnotation];
   if (labels?.[managedByLabel] !== 'slipway' || since === undefined) {
@@ -170,21 +169,20 @@ export function checkLeftover(existing: SecurityPolicy, sameAuth: boolean, now: 
 /** Puts a route's policy in place before the route: a new one, or what is left of a create that died. */
 export async function putPolicy(
   kube: KubeClient,
-  policy: SecurityPolicy,
-  leftover: SecurityPolicy | null,
-  now: number,
-): Promise<SecurityPolicy> {
+  resource: Resource<Policy>,
+  { policy, leftover, now }: { policy: Policy; leftover: Policy | null; now: number },
+): Promise<Policy> {
   const annotations = { ...policy.metadata.annotations, [pendingAnnotation]: new Date(now).toISOString() };
   if (leftover) {
-    return patchRead(kube, securityPolicies, leftover, [
+    return patchRead(kube, resource, leftover, [
       { op: 'add', path: '/spec', value: policy.spec },
       { op: 'add', path: '/metadata/annotations', value: annotations },
     ]);
   }
   try {
-    return await kube.create(securityPolicies, { ...policy, metadata: { ...policy.metadata, annotations } });
+    return await kube.create(resource, { ...policy, metadata: { ...policy.metadata, annotations } });
   } catch (error) {
-    throw policyError(error, policy.metadata.name);
+    throw policyError(error, resource, policy.metadata.name);
   }
 }
 
@@ -196,7 +194,7 @@ export const ownerFor = ({ apiVersion, kind, metadata: { name, uid = '' } }: HTT
 });
 
 /** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer. */
-export function linkPatch(policy: SecurityPolicy, route: HTTPRoute): JsonPatchOperation[] {
+export function linkPatch(policy: Policy, route: HTTPRoute): JsonPatchOperation[] {
   const owners = policy.metadata.ownerReferences ?? [];
   const owner = ownerFor(route);
   const operations: JsonPatchOperation[] = [];

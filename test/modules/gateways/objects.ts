@@ -1,7 +1,7 @@
 import type { Condition, Gateway, GatewayClass, HTTPRoute, SecurityPolicy } from '../../../src/k8s/resources.ts';
 import { envoyGateway } from '../../../src/modules/gateways/envoy-gateway.ts';
 import type { ParentLookup } from '../../../src/modules/gateways/parents.ts';
-import type { GatewayView } from '../../../src/modules/gateways/service.ts';
+import type { GatewayView, PolicyBackend } from '../../../src/modules/gateways/service.ts';
 import { gatewayView, type ViewSources } from '../../../src/modules/gateways/view.ts';
 
 export const now = Date.UTC(2026, 0, 1);
@@ -117,6 +117,8 @@ export const gatewayClass: GatewayClass = {
   spec: { controllerName: 'gateway.envoyproxy.io/gatewayclass-controller' },
 };
 
+const reader: Pick<PolicyBackend, 'read'> = envoyGateway;
+
 /** The view of a route with these policies in its namespace and this Gateway. */
 export function viewOf(
   object: HTTPRoute,
@@ -135,7 +137,7 @@ export function viewOf(
     attached,
     policiesIn: (namespace) => (namespace === 'lab' ? attached : []),
     policiesKnown: true,
-    read: envoyGateway.read,
+    read: (policy) => reader.read(policy),
     runOf: () => undefined,
     wasProtected: false,
     now,

@@ -3,7 +3,7 @@ import type { Log } from '../../../log.ts';
 import type { KubeObject, Resource } from '../../resources.ts';
 import { createLocalClient } from './client.ts';
 import { type Core, createCore } from './core.ts';
-import type { Draft } from './definition.ts';
+import type { Definition, Draft } from './definition.ts';
 import { createHandler } from './http/handler.ts';
 import { serve } from './http/server.ts';
 import { kinds } from './kinds/index.ts';
@@ -20,6 +20,8 @@ export interface ApiOptions {
   port: number;
   clock: Clock;
   log: Log;
+  /** Kinds besides the built-in ones. @default none */
+  kinds?: readonly Definition[];
   /** Gives new Services their address; absent: they begin without one. */
   allocateClusterIP?: () => string;
   releaseClusterIP?: (address: string) => void;
@@ -28,15 +30,16 @@ export interface ApiOptions {
 /** Starts the Kubernetes API server for one machine on loopback. What was stored before is there again. */
 export async function startApi(options: ApiOptions): Promise<EmbeddedApi> {
   const { clock, log } = options;
+  const definitions = [...kinds, ...(options.kinds ?? [])];
   const store = openStore({
     dataDir: options.dataDir,
-    definitions: kinds,
+    definitions,
     onListenerError: (error) => log.error({ error }, 'a listener of the embedded API failed'),
   });
   const core = createCore({
     store,
     clock,
-    definitions: kinds,
+    definitions,
     allocateClusterIP: options.allocateClusterIP ?? (() => ''),
     releaseClusterIP: options.releaseClusterIP ?? (() => {}),
   });

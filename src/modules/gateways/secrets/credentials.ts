@@ -2,6 +2,7 @@ import type { JsonPatchOperation } from '../../../k8s/cluster.ts';
 import type { Secret } from '../../../k8s/resources.ts';
 import { htpasswdKey } from '../envoy-gateway.ts';
 import {
+  anyHashFault,
   formatHtpasswd,
   generateApiKey,
   generatePassword,
@@ -24,7 +25,7 @@ export function principalsOf(secret: Secret, kind: SecretKind): string[] {
 }
 
 function entriesOf({ data }: Secret): HtpasswdEntry[] {
-  return parseHtpasswd(decode(data?.[htpasswdKey] ?? '')).entries;
+  return parseHtpasswd(decode(data?.[htpasswdKey] ?? ''), anyHashFault).entries;
 }
 
 /** The data of a new Secret for these users; those without a password get one. */

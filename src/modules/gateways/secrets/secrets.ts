@@ -3,12 +3,13 @@ import { invalid, SlipwayError, throwInvalid } from '../../../errors.ts';
 import { ApiError, toSlipwayError } from '../../../k8s/api-error.ts';
 import type { Cluster, JsonPatchOperation } from '../../../k8s/cluster.ts';
 import { listAll } from '../../../k8s/list-all.ts';
-import { apiVersionOf, type Secret, secrets, type SecurityPolicy, securityPolicies } from '../../../k8s/resources.ts';
+import { apiVersionOf, type Secret, secrets } from '../../../k8s/resources.ts';
 import type { Context } from '../../../module.ts';
+import type { Backends } from '../backends.ts';
 import type { Locks } from '../locks.ts';
 import { managedByLabel } from '../names.ts';
 import { secretLock } from '../protection.ts';
-import type { PolicyBackend } from '../service.ts';
+import type { Policy, PolicyBackend } from '../service.ts';
 import { deleteRead, getOrNull, subjectOf } from '../writes.ts';
 import { checkCreate, checkRotation, placeProblems } from './checks.ts';
 import { keyData, kindOf, passwordData, principalsOf, rotationPatch } from './credentials.ts';
@@ -24,6 +25,7 @@ import type {
 
 interface Parts {
   cluster: Cluster;
+  backends: Backends;
   locks: Locks;
   /** Judges Secrets as the default Gateway's controller reads them. */
   backend: () => Pick<PolicyBackend, 'secretProblem'>;
@@ -183,7 +185,7 @@ async function remove(parts: Parts, context: Context, place: { namespace: string
   const { namespace, name } = place;
   const secret = await own(context, place);
   if (!secret) return false;
-  const users = gatewaysUsing(await policiesOf(parts, namespace), place);
+  const users = gatewaysUsing(await policiesOf(parts, namespace), place, parts.backends);
   if (users.length > 0) {
     const seen = await context.access.scope('see');
     const named = users.filter((user) => seen.includes({ namespace: user.namespace })).map((user) => user.route);
@@ -197,14 +199,17 @@ async function remove(parts: Parts, context: Context, place: { namespace: string
 }
 
 /** Those of the namespace straight from the server: a policy may be newer than the cache. */
-async function policiesOf({ cluster }: Parts, namespace: string): Promise<SecurityPolicy[]> {
-  const cached = [...cluster.cache(securityPolicies).list()].filter(({ metadata }) => metadata.namespace !== namespace);
-  try {
-    const { items } = await cluster.client.list(securityPolicies, { namespace });
-    return [...cached, ...items];
-  } catch (error) {
-    // Where the kind is unknown, no policy uses anything.
-    if (error instanceof ApiError && error.status === 404) return cached;
-    throw toSlipwayError(error, { own: true });
-  }
+async function policiesOf({ cluster, backends }: Parts, namespace: string): Promise<Policy[]> {
+  const found = backends.resources.map(async (resource) => {
+    const cached = [...cluster.cache(resource).list()].filter(({ metadata }) => metadata.namespace !== namespace);
+    try {
+      const { items } = await cluster.client.list(resource, { namespace });
+      return [...cached, ...items];
+    } catch (error) {
+      // Where the kind is unknown, no policy uses anything.
+      if (error instanceof ApiError && error.status === 404) return cached;
+      throw toSlipwayError(error, { own: true });
+    }
+  });
+  return (await Promise.all(found)).flat();
 }

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { renderConfigTables } from './src/commands/config-tables.ts';
+import { renderConfigTables, renderCoreTable } from './src/commands/config-tables.ts';
 import { version } from './src/commands/manifests.ts';
 import { chartTemplates } from './src/commands/manifests/chart.ts';
 import { renderOwnRights } from './src/commands/manifests/own-rights.ts';
@@ -51,6 +51,7 @@ kubeVersion: ">=1.27.0-0"
 const results = [
   await render('src/schema/schema.graphql', () => printSdl(buildSchema(builtinModules))),
   await render('docs/configuration.md', (present) => between(present, 'settings', renderConfigTables(builtinModules))),
+  await render('README.md', (present) => between(present, 'settings', renderCoreTable())),
   await render('deploy/rbac.yaml', () => generated + renderOwnRights(rules.kubernetes)),
   await render('deploy/chart/Chart.yaml', () => chart),
   await render('deploy/chart/values.schema.json', () => chartValuesSchema(builtinModules)),

@@ -65,7 +65,9 @@ export const settingsSchema = z.object({
     .string()
     .default('.slipway')
     .describe('Folder of the embedded cluster, the history and `endpoints.json`.'),
-  SLIPWAY_DEMO: boolean.default(true).describe('Whether a new embedded cluster starts with demo services.'),
+  SLIPWAY_DEMO: boolean
+    .default(true)
+    .describe('Whether a new embedded cluster starts with demo services; default: true.'),
   SLIPWAY_EMBEDDED_API_PORT: port(6443, "Port of the embedded cluster's Kubernetes API; 0 picks a free one."),
   SLIPWAY_GATEWAY_PORT: port(8080, "Port of the embedded cluster's gateway; 0 picks a free one."),
   SLIPWAY_CONFIG: z.string().optional().describe('YAML file: `modules`, then one key for each module.'),

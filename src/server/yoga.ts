@@ -108,7 +108,10 @@ function endAtExpiry(clock: Clock, caller: Caller, response: ServerResponse | un
 /** Aborted when the client goes away before its answer is complete. */
 function requestSignal(request: IncomingMessage, response: ServerResponse | undefined): AbortSignal {
   const aborter = new AbortController();
-  response?.once('close', () => aborter.abort());
+  // A complete answer closes too; aborting then would cost an exception for each request.
+  response?.once('close', () => {
+    if (!response.writableFinished) aborter.abort();
+  });
   if (!response) request.once('close', () => aborter.abort());
   return aborter.signal;
 }

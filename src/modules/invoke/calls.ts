@@ -99,6 +99,7 @@ export function createCalls(parts: CallParts): Calls {
       if (!(await recordStart(parts, key, entry))) {
         // Somebody else took the key between the two looks.
         end();
+        reject(new Error('Another call has the key.'));
         return await begin(asked, context);
       }
     } catch (error) {
@@ -106,7 +107,9 @@ export function createCalls(parts: CallParts): Calls {
       reject(error);
       throw error;
     }
+    const cancelStart = key ? () => {} : recordSoon(parts, entry);
     const finish = async (ended: Entry): Promise<Entry> => {
+      cancelStart();
       await recordEnd(parts, ended, asked.mutation, run);
       end();
       resolve(ended);
@@ -164,19 +167,23 @@ async function recordRefusal(
 
 /**
  * With a key nothing is called that is not on record: it is taken together with the entry. False when it was taken
- * before. Without one the entry is written while the call is made.
+ * before.
  */
 async function recordStart(
-  { history, recorder, config, redactor }: CallParts,
+  { history, config, redactor }: CallParts,
   key: KeyedInput | null,
   entry: Entry,
 ): Promise<boolean> {
-  const kept = keptEntry(entry, config, redactor);
-  if (key && history) {
-    return (await history.claim(key, { inputHash: key.inputHash, invocationId: entry.id }, kept)) === null;
-  }
-  void recorder?.put(kept);
-  return true;
+  if (!key || !history) return true;
+  const claim = { inputHash: key.inputHash, invocationId: entry.id };
+  return (await history.claim(key, claim, keptEntry(entry, config, redactor))) === null;
+}
+
+/** A call that takes longer is listed while it is under way; one that does not is written once. */
+const startAfterMs = 50;
+
+function recordSoon({ recorder, clock, config, redactor }: CallParts, entry: Entry): () => void {
+  return clock.after(startAfterMs, () => void recorder?.put(keptEntry(entry, config, redactor)));
 }
 
 async function recordEnd(

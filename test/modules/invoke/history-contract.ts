@@ -63,13 +63,17 @@ export function historyContract(newUrl: () => Promise<string>): void {
       expect(nodes.slice(0, 2).map(({ response }) => response)).toEqual([null, null]);
     });
 
-    test('a call is listed while it is under way', async () => {
-      const server = await start();
+    test.each(['with-a-key', null])('a call is listed while it is under way, key: %s', async (idempotencyKey) => {
+      const clock = holdTimers(50);
+      const server = await start({}, { clock });
       const run = await server.play('slow', () => {});
       const arrived = run.upstream.next();
-      const call = server.call(run, { idempotencyKey: 'under-way' });
+      const call = server.call(run, { idempotencyKey });
       const socket = await arrived;
-      expect((await page(server)).nodes).toMatchObject([{ outcome: 'IN_PROGRESS', response: null }]);
+      if (idempotencyKey === null) await clock.fire(50);
+      let { nodes } = await page(server);
+      while (nodes.length === 0) ({ nodes } = await page(server));
+      expect(nodes).toMatchObject([{ outcome: 'IN_PROGRESS', response: null }]);
       socket.end(answer('done'));
       const made = await call;
       expect((await page(server)).nodes).toEqual([made]);

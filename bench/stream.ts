@@ -4,15 +4,16 @@ import { runInNewContext } from 'node:vm';
 import { everything } from '../src/caller.ts';
 import { systemClock } from '../src/clock.ts';
 import { type Stream, createStream } from '../src/schema/stream.ts';
+import { report, scaled } from './rig/figures.ts';
 
 interface Item {
   id: string;
   value: number;
 }
 
-const items = 500;
-const subscribers = 1_000;
-const events = 500;
+const items = scaled(500);
+const subscribers = scaled(1_000);
+const events = scaled(500);
 const eventsPerSecond = 50;
 
 setFlagsFromString('--expose-gc');
@@ -131,6 +132,11 @@ export async function benchStream(): Promise<Record<string, Result>> {
 }
 
 if (import.meta.main) {
-  // oxlint-disable-next-line no-console -- a table is what it is for
-  console.table(await benchStream());
+  report(
+    Object.entries(await benchStream()).flatMap(([situation, result]) =>
+      Object.entries(result)
+        .filter(([, value]) => typeof value === 'string' || !Number.isNaN(value))
+        .map(([what, value]) => ({ what: `${situation}: ${what}`, ours: String(value) })),
+    ),
+  );
 }

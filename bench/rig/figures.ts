@@ -22,3 +22,6 @@ export function quantile(values: number[], share: number): number {
 export const round = (value: number, digits = 1): number => Number(value.toFixed(digits));
 export const ms = (value: number): string => `${round(value)} ms`;
 export const times = (ours: number, other: number): string => `${round(ours / other, 2)}×`;
+
+/** A size, as the whole run is scaled by BENCH_SCALE. */
+export const scaled = (size: number): number => Math.max(1, Math.round(size * Number(process.env['BENCH_SCALE'] ?? 1)));

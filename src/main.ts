@@ -77,17 +77,19 @@ async function run(environment: Environment): Promise<void> {
       process.exit(1);
     });
   }
-  let server: { stop(): Promise<void> } | undefined;
+  let starting: ReturnType<typeof serve> | undefined;
   let stopping = false;
   const stop = (signal: string): void => {
-    if (stopping || !server) process.exit(1);
+    if (stopping || !starting) process.exit(1);
     stopping = true;
     log.info({ signal }, 'stopping');
     setTimeout(() => {
       log.error('it takes too long to stop: what is left is cut');
       process.exit(1);
     }, longestStopMs).unref();
-    server.stop().then(
+    // What is still starting is waited for: programs that it has taken over or begun are ended too.
+    const ended = starting.then((server) => server.stop());
+    ended.then(
       () => process.exit(0),
       (error: unknown) => {
         log.error({ err: error }, 'failed to stop');
@@ -98,7 +100,8 @@ async function run(environment: Environment): Promise<void> {
   // Before the start: as the first process of a container we would not even be ended by a signal we don't handle.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  server = await serve(settings, environment, log);
+  starting = serve(settings, environment, log);
+  await starting;
 }
 
 try {

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runCommand } from '../commands/process.ts';
+import { main, runCommand } from '../commands/process.ts';
 import { type ApiClient, followHealth } from './client.ts';
 import { answered, createMachine, type Machine } from './server.ts';
 
@@ -86,6 +88,17 @@ describe('a second server', () => {
 });
 
 describe('SIGTERM', () => {
+  it('to a server that is still starting ends what it has taken over', async () => {
+    await machine.end('SIGKILL');
+    const child = spawn(process.execPath, [main], { env: machine.environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+    // The first line comes before the ready line.
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect([machine.programs(), machine.records().all()]).toEqual([[], []]);
+    await startAgain();
+  });
+
   it('ends the programs, also those that were taken over, and leaves nothing behind', async () => {
     expect(machine.programs()).toEqual([pid]);
     expect(await machine.end('SIGTERM')).toBe(0);

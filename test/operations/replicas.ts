@@ -2,10 +2,18 @@ import { join } from 'node:path';
 import { type ServerProcess, serverEnvironment, startProcess } from '../commands/process.ts';
 import type { Balancer } from './balancer.ts';
 
+export interface Restart {
+  exitCode: number | null;
+  /** From the signal until no new connection goes to it: more than it drains, and requests are lost. */
+  secondsToLeave: number;
+  /** From the signal to its end. */
+  secondsToEnd: number;
+}
+
 export interface Replica {
   readonly url: string;
   /** As in a rolling update: it is told to end, leaves the balancer late, ends, and a new one takes its place. */
-  restart(): Promise<{ exitCode: number | null; seconds: number }>;
+  restart(): Promise<Restart>;
   stop(): Promise<void>;
 }
 
@@ -50,11 +58,12 @@ export async function startReplica(
       // machine is too busy for that to come in time, requests are lost, and counted as such.
       await Promise.race([notReady(url).then(() => balancer.connections(url, 5)), running.ended]);
       balancer.remove(url);
+      const secondsToLeave = (performance.now() - began) / 1000;
       const exitCode = await running.ended;
-      const seconds = (performance.now() - began) / 1000;
+      const secondsToEnd = (performance.now() - began) / 1000;
       running = await start();
       url = enter();
-      return { exitCode, seconds };
+      return { exitCode, secondsToLeave, secondsToEnd };
     },
     stop: () => running.end(),
   };

@@ -56,7 +56,7 @@ export async function startReplica(
       running.child.kill('SIGTERM');
       // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections. Where the
       // machine is too busy for that to come in time, requests are lost, and counted as such.
-      await Promise.race([notReady(url).then(() => balancer.connections(url, 5)), running.ended]);
+      await Promise.race([notReady(url).then(() => balancer.connections(url, 2)), running.ended]);
       balancer.remove(url);
       const secondsToLeave = (performance.now() - began) / 1000;
       const exitCode = await running.ended;

@@ -12,7 +12,7 @@ export interface Endpoints {
   metrics: string | null;
 }
 
-export interface ServerProcess {
+export interface ServerProcess extends AsyncDisposable {
   child: ChildProcess;
   /** The addresses of the ready line. */
   ready: Endpoints;
@@ -74,6 +74,10 @@ export async function startProcess(
     ended: exited.then(([code]) => code as number | null),
     async end(signal = 'SIGTERM') {
       child.kill(signal);
+      await exited;
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) child.kill();
       await exited;
     },
   };

@@ -24,7 +24,7 @@ const query = async (url: string, document: string): Promise<Record<string, unkn
 };
 
 test('the build runs as the sources do, its threads and programs too', async () => {
-  const server = await startProcess(serverEnvironment(join(folder, 'data')), folder, main);
+  await using server = await startProcess(serverEnvironment(join(folder, 'data')), folder, main);
   const { serviceRuns } = (await query(
     server.ready.graphql,
     '{ serviceRuns(filter: { search: "echo" }) { nodes { id } } }',

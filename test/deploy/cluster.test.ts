@@ -81,7 +81,7 @@ test('a server with that identity lists everything it watches', async () => {
   const admin = parse(await readFile(kubeconfig, 'utf8')) as { users: { name: string; user: object }[] };
   const own = join(folder, 'kubeconfig');
   await writeFile(own, stringify({ ...admin, users: admin.users.map(({ name }) => ({ name, user: { token } })) }));
-  const server = await startProcess(
+  await using server = await startProcess(
     serverEnvironment(join(folder, 'data'), {
       SLIPWAY_CLUSTER: 'kubeconfig',
       KUBECONFIG: own,

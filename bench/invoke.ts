@@ -146,8 +146,12 @@ async function graphql<T>(url: string, query: string, variables: object = {}): P
 
 /** Starts the service on a Slipway server and waits until it is well. */
 async function startService(url: string): Promise<{ id: string; address: string }> {
-  const process_ = { command: [process.execPath, '-e', service] };
-  const input = { name: 'bench', ports: [{ port: 8000 }], process: process_, readinessPath: '/' };
+  const input = {
+    name: 'bench',
+    ports: [{ port: 8000 }],
+    process: { command: [process.execPath, '-e', service] },
+    readinessPath: '/',
+  };
   const { runService } = await graphql<{ runService: { serviceRun: { id: string } } }>(
     url,
     'mutation ($input: RunServiceInput!) { runService(input: $input) { serviceRun { id } } }',

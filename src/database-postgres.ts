@@ -18,7 +18,7 @@ export function openPostgres(url: string): Database {
     application_name: 'slipway',
     types: {
       // Counts and times in ms fit a number.
-      getTypeParser: ((id: number, format?: 'text') =>
+      getTypeParser: ((id: (typeof pg.types.builtins)[keyof typeof pg.types.builtins], format?: 'text') =>
         id === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(id, format)) as typeof pg.types.getTypeParser,
     },
   });

@@ -37,7 +37,7 @@ export class AnswerSocket extends Socket implements Wire {
 
   /** undici takes a reset for the proper end of a body that only the end of its connection ends. */
   override destroy(error?: Error): this {
-    const reset = (error as NodeJS.ErrnoException | undefined)?.code === 'ECONNRESET';
+    const reset = error !== undefined && 'code' in error && error.code === 'ECONNRESET';
     return super.destroy(reset ? new CallFailure('PROTOCOL_ERROR', brokeOff) : error);
   }
 

@@ -32,7 +32,7 @@ export function historyContract(newUrl: () => Promise<string>): void {
         response: { status: 200, body: '{"a":"ü"}', preview: { format: 'JSON', value: { a: 'ü' }, error: null } },
       });
       for (const time of Object.values(made.timings)) expect(time).toBeGreaterThanOrEqual(0);
-      const { node, invocation, serviceRun } = await server.data<Record<string, unknown>>(
+      const { node, invocation, serviceRun } = await server.data(
         `query ($id: ID!, $run: ID!) {
           node(id: $id) { ... on Invocation { ${invocationFields} } }
           invocation(id: $id) { id serviceRunId serviceRun { id name } }

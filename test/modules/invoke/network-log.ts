@@ -28,7 +28,7 @@ export function logNetwork(): NetworkLog {
     const { host, port, path } = (typeof first === 'object' ? first : { port: first, host: args[1] }) as ConnectOptions;
     connections.push(path ?? `${host}:${port}`);
     return Reflect.apply(connect, this, args) as Socket;
-  } as typeof connect;
+  };
   const restores: (() => void)[] = [
     () => {
       Socket.prototype.connect = connect;
@@ -99,6 +99,6 @@ export function holdConnections(address: string): { attempted: Promise<void>; go
     void gate.promise.then(() => Reflect.apply(connect, this, args) as Socket);
     attempted.resolve();
     return this;
-  } as typeof connect;
+  };
   return { attempted: attempted.promise, go: () => gate.resolve() };
 }

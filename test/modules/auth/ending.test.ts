@@ -157,7 +157,7 @@ describe('when a right comes in addition', () => {
     expect(events.text()).not.toContain('shop');
     world.front.state.rbac = bindings({ 'oidc:viewers': { namespace: '*', rights: clusterRoles.view } });
     const told = events.until('shop');
-    await pass(12, watching(told));
+    await pass(35, watching(told));
     await told;
     expect(events.text()).toContain('RESET');
     events.leave();

@@ -71,7 +71,8 @@ export async function startCanary(host: string, port: number): Promise<Canary | 
   let touched = 0;
   const server: Server = createServer((socket) => {
     touched += 1;
-    socket.on('error', () => {}).end('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ncanary');
+    // What is never read never ends: the listener could not be closed.
+    socket.on('error', () => {}).resume().end('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ncanary');
   });
   const listening = await new Promise<boolean>((resolve) => {
     server.once('error', () => resolve(false)).listen(port, host, () => resolve(true));

@@ -1,19 +1,6 @@
 import type { Watch } from './cluster.ts';
 import { type KubeEvent, type KubeObject, type Resource, events } from './resources.ts';
 
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
-
-/** Removes what nobody reads and what makes up half of an object. Changes the object. */
-export function trim<T extends KubeObject>(object: T): T {
-  delete object.metadata.managedFields;
-  const { annotations } = object.metadata;
-  if (annotations && lastApplied in annotations) {
-    delete annotations[lastApplied];
-    if (Object.keys(annotations).length === 0) delete object.metadata.annotations;
-  }
-  return object;
-}
-
 /** True for what any of the watches wants; of Events only warnings. */
 export function wantedBy<T extends KubeObject>(watches: readonly Watch<T>[]): (object: T) => boolean {
   const filters = watches.map((watch) => watch.wants);

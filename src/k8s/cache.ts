@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { crowdOf, trim } from './admission.ts';
+import { crowdOf } from './admission.ts';
 import type { Cache, CacheEvent } from './cluster.ts';
 import type { KubeObject, Resource } from './resources.ts';
 import { createSightings } from './sightings.ts';
@@ -88,8 +88,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     emit({ type: 'DELETED', object: last });
   }
 
-  function put(raw: T, compare = false): void {
-    const object = trim(raw);
+  function put(object: T, compare = false): void {
     sightings.saw(object);
     const held = objects.get(keyOf(object));
     // The same name with another uid is another object: its predecessor's end was missed.
@@ -118,8 +117,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     return present.reduce((oldest, object) => (crowd.time(object) < crowd.time(oldest) ? object : oldest), newcomer);
   }
 
-  function remove(raw: T): void {
-    const object = trim(raw);
+  function remove(object: T): void {
     sightings.lost(object);
     const held = objects.get(keyOf(object));
     // A late end of a predecessor says nothing about the object that has the name now.
@@ -185,26 +183,35 @@ interface Index<T> {
   keys(): Iterable<string>;
 }
 
-/** Objects by key, and within a key by uid. */
+/** Objects by key, and within a key by uid. Most keys have one object, for which a Map would be the larger part. */
 function createIndex<T extends KubeObject>(keys: (object: T) => readonly string[]): Index<T> {
-  const entries = new Map<string, Map<string, T>>();
+  const entries = new Map<string, T | Map<string, T>>();
   return {
     add(object) {
       for (const key of keys(object)) {
         const under = entries.get(key);
-        if (under) under.set(uidOf(object), object);
-        else entries.set(key, new Map([[uidOf(object), object]]));
+        if (under instanceof Map) under.set(uidOf(object), object);
+        else if (!under || uidOf(under) === uidOf(object)) entries.set(key, object);
+        else entries.set(key, new Map([under, object].map((one) => [uidOf(one), one])));
       }
     },
     remove(object) {
       for (const key of keys(object)) {
         const under = entries.get(key);
-        under?.delete(uidOf(object));
-        if (under?.size === 0) entries.delete(key);
+        if (under instanceof Map) {
+          under.delete(uidOf(object));
+          if (under.size === 0) entries.delete(key);
+        } else if (under && uidOf(under) === uidOf(object)) entries.delete(key);
       }
     },
-    get: (key) => entries.get(key)?.values() ?? [],
-    count: (key) => entries.get(key)?.size ?? 0,
+    get(key) {
+      const under = entries.get(key);
+      return under instanceof Map ? under.values() : under ? [under] : [];
+    },
+    count(key) {
+      const under = entries.get(key);
+      return under instanceof Map ? under.size : under ? 1 : 0;
+    },
     keys: () => entries.keys(),
   };
 }

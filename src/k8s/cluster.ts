@@ -121,6 +121,11 @@ export interface Watch<T extends KubeObject = KubeObject> {
   alternative?: boolean;
   /** Objects that no watcher wants are dropped on entry. Absent: all are wanted. */
   wants?: (object: T) => boolean;
+  /**
+   * Fields that this watcher does not read, as paths in which `*` stands for each item: `spec.containers.*.env`. What all
+   * watchers of a kind omit is dropped on entry, and what one of them reads is kept.
+   */
+  omits?: readonly string[];
 }
 
 export type CacheEvent<T extends KubeObject> =

@@ -8,6 +8,7 @@ import { createKubeClient } from './client.ts';
 import type { Cache, Cluster, ClusterConnection, ClusterMode, EmbeddedInfo, Watch } from './cluster.ts';
 import { createBackoff } from './backoff.ts';
 import { sleep } from './deadline.ts';
+import { createEntry, createTexts, omittedByAll } from './entry.ts';
 import { createFreshness } from './freshness.ts';
 import { readInCluster } from './in-cluster.ts';
 import { type Endpoint, readKubeconfig } from './kubeconfig.ts';
@@ -122,6 +123,7 @@ function openCaches(
   const freshness = createFreshness(clock, log);
   const caches = new Map<string, Cache<KubeObject>>();
   const reflectors: Reflector[] = [];
+  const texts = createTexts();
 
   for (const [name, wanted] of Map.groupBy(watches, (watch) => resourceName(watch.resource))) {
     const [first] = wanted;
@@ -131,11 +133,12 @@ function openCaches(
     const synced = () => own.every((reflector) => reflector.state.synced);
     const { cache, writer } = createCache({ resource, wants: wantedBy(wanted), synced, clock, log });
     caches.set(name, cache);
+    const entry = createEntry(omittedByAll(wanted), texts);
     const optional = wanted.every((watch) => watch.optional);
     for (const namespace of resource.namespaced && namespaces ? namespaces : [null]) {
       const onChange = () => report();
       const reflector = createReflector({
-        ...{ resource, namespace, optional, client, transport, writer, clock, random, log, onChange },
+        ...{ resource, namespace, optional, client, transport, writer, entry, clock, random, log, onChange },
       });
       const report = freshness.track(() => reflector.state);
       report();

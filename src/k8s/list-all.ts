@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient, KubeList } from './cluster.ts';
 import { within } from './deadline.ts';
+import type { Entry } from './entry.ts';
 import type { KubeObject, Resource } from './resources.ts';
 
 const pageSize = 500;
@@ -13,6 +14,8 @@ export interface ListAllOptions<T extends KubeObject> {
   namespace: string | null;
   clock: Clock;
   signal: AbortSignal;
+  /** Of each object of a page before the next one comes. */
+  entry?: Entry;
 }
 
 /** A whole list by pages, all of one resourceVersion. */
@@ -31,7 +34,7 @@ export async function listAll<T extends KubeObject>(
       page = await listPage(options, {});
       items.length = 0;
     }
-    for (const item of page.items) items.push(item);
+    for (const item of page.items) items.push(options.entry ? options.entry(item) : item);
     const { resourceVersion, continue: following } = page.metadata;
     if (!following) return { items, resourceVersion };
     if (following === next) throw new ApiError(0, 'BadAnswer', 'the pages of the list do not end');

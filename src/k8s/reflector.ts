@@ -6,6 +6,7 @@ import type { CacheWriter } from './cache.ts';
 import type { KubeClient, WatchState } from './cluster.ts';
 import { type SilenceGuard, guardSilence, sleep, within } from './deadline.ts';
 import { isAbsent } from './discovery.ts';
+import type { Entry } from './entry.ts';
 import { isExpired, listAll } from './list-all.ts';
 import { createReplays, isOlder } from './replays.ts';
 import { type KubeObject, type Resource, resourceName, resourcePath } from './resources.ts';
@@ -22,6 +23,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   client: KubeClient;
   transport: Transport;
   writer: CacheWriter<T>;
+  /** What becomes of objects before they are kept. */
+  entry: Entry;
   clock: Clock;
   /** In [0, 1). */
   random: () => number;
@@ -51,7 +54,7 @@ const discoveryMs = 10_000;
  * client-go's reflector does; what a failure means is decided in `recover` alone.
  */
 export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector {
-  const { resource, namespace, optional, client, transport, writer, clock, random, onChange } = options;
+  const { resource, namespace, optional, client, transport, writer, entry, clock, random, onChange } = options;
   const scope = namespace ?? undefined;
   const log = options.log.child({ resource: resourceName(resource), ...(namespace !== null && { namespace }) });
   const stopped = new AbortController();
@@ -84,7 +87,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   async function list(): Promise<void> {
-    const { items, resourceVersion } = await listAll({ client, resource, namespace, clock, signal });
+    const { items, resourceVersion } = await listAll({ client, resource, namespace, clock, signal, entry });
     if (signal.aborted) return;
     status.heard();
     // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
@@ -147,8 +150,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     status.proven();
     if (type === 'BOOKMARK') return;
     state.lastEventAt = clock.now();
-    if (type === 'DELETED') writer.remove(object);
-    else writer.put(object);
+    if (type === 'DELETED') writer.remove(entry(object));
+    else writer.put(entry(object));
   }
 
   /** Decides what a failure means, and waits. */

@@ -56,16 +56,6 @@ describe('a cache', () => {
     expect([names(cache.list('lab')), cache.size, writer.count('prod')]).toEqual([['a'], 2, 1]);
   });
 
-  test('keeps nothing that nobody reads', () => {
-    const { cache, writer } = world();
-    const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}', kept: 'yes' };
-    writer.put(pod('a', { annotations, managedFields: [] }));
-    writer.put(pod('b', { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}' } }));
-    expect(cache.get('lab', 'a')?.metadata.annotations).toEqual({ kept: 'yes' });
-    expect(cache.get('lab', 'a')?.metadata).not.toHaveProperty('managedFields');
-    expect(cache.get('lab', 'b')?.metadata).not.toHaveProperty('annotations');
-  });
-
   test('keeps what any of its watches wants', () => {
     const wants = (label: string) => (object: Pod) => object.metadata.labels?.[label] !== undefined;
     const { cache, writer, names } = world([

@@ -14,6 +14,26 @@ import { type PolicyRule, watch } from '../../module.ts';
 import type { RunsConfig } from './config.ts';
 import { builtinSources } from './sources/index.ts';
 
+/** What makes up half of a Pod: its run shows it as the Deployment's template has it. */
+const omittedOfPods = [
+  ...['volumes', 'tolerations', 'affinity', 'topologySpreadConstraints', 'securityContext', 'imagePullSecrets'],
+  ...['dnsPolicy', 'schedulerName', 'priority', 'preemptionPolicy', 'enableServiceLinks', 'serviceAccount'],
+]
+  .map((field) => `spec.${field}`)
+  .concat(
+    ['containers', 'initContainers'].flatMap((list) =>
+      ['env', 'envFrom', 'command', 'args', 'volumeMounts', 'securityContext', 'lifecycle'].map(
+        (field) => `spec.${list}.*.${field}`,
+      ),
+    ),
+    ['containerStatuses', 'initContainerStatuses'].flatMap((list) =>
+      ['imageID', 'containerID', 'volumeMounts', 'resources', 'allocatedResources', 'user'].map(
+        (field) => `status.${list}.*.${field}`,
+      ),
+    ),
+    ['status.hostIP', 'status.hostIPs', 'status.qosClass'],
+  );
+
 const eventKinds = new Set(['Deployment', 'ReplicaSet', 'Pod', 'Service']);
 
 /**
@@ -30,8 +50,8 @@ export function runWatches(config: RunsConfig): Watch[] {
     (config.sources.length > 0 && (object.metadata.ownerReferences ?? []).some((owner) => owner.controller));
   return [
     watch({ resource: deployments, wants: isRunObject }),
-    watch({ resource: replicaSets, wants: isOwned }),
-    watch({ resource: pods, wants: isOwned }),
+    watch({ resource: replicaSets, wants: isOwned, omits: ['spec.template', 'spec.selector'] }),
+    watch({ resource: pods, wants: isOwned, omits: omittedOfPods }),
     watch({ resource: services, wants: isRunObject }),
     watch({ resource: endpointSlices }),
     watch({

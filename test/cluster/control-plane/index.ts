@@ -13,6 +13,8 @@ import { freePorts, type Program, startProgram } from './programs.ts';
 /** A Kubernetes cluster on loopback: the real control plane, and a stand-in for its kubelet. */
 export interface ControlPlane {
   readonly url: string;
+  /** Where its store is. */
+  readonly etcdUrl: string;
   /** PEM of what signs the API server's certificate. */
   readonly ca: string;
   readonly adminToken: string;
@@ -29,6 +31,8 @@ export interface ControlPlane {
 export interface ControlPlaneOptions {
   /** @default ['node-a'] */
   nodes?: readonly string[];
+  /** Whether controllers and scheduler are at work. Without, and without nodes, objects stay as they are made. @default true */
+  controllers?: boolean;
   /** Takes what happens, a line at a time. */
   say?: (line: string) => void;
 }
@@ -43,7 +47,7 @@ interface Ports {
 
 /** Builds what is not built yet, and starts it with an empty store on free ports. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { nodes = ['node-a'], say = () => {} } = options;
+  const { nodes = ['node-a'], controllers = true, say = () => {} } = options;
   const binaries = await buildBinaries(say);
   const folder = await mkdtemp(join(tmpdir(), 'slipway-cluster-'));
   const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
@@ -62,8 +66,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     stops.push(() => apiServer.stop());
     const ca = await apiServerReady(apiServer, layout);
     await writeKubeconfigs(layout, ca);
-    await start(await startControllers(layout));
-    await start(await startScheduler(layout));
+    if (controllers) {
+      await start(await startControllers(layout));
+      await start(await startScheduler(layout));
+    }
     const api = adminApi(layout, ca);
     stops.push(() => api.close());
     await installDefinitions(api);
@@ -71,6 +77,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     stops.push(async () => void (await Promise.all(kubelets.map((kubelet) => kubelet.stop()))));
     return {
       url: layout.url,
+      etcdUrl: `http://127.0.0.1:${layout.ports.etcd}`,
       ca,
       adminToken: layout.signIn.tokens.admin,
       viewerToken: layout.signIn.tokens.viewer,

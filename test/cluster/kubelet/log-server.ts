@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { LogOptions } from '../../../src/k8s/cluster.ts';
 
 export interface LogLine {
   time: string;
@@ -10,10 +10,10 @@ export interface LogLine {
 
 /** Where the lines of a Pod's containers come from. */
 export interface LogSource {
-  /** Undefined when the Pod is not of this node. */
-  lines(namespace: string, pod: string): readonly LogLine[] | undefined;
-  /** Calls back with each new line until the returned function is called. */
-  follow(namespace: string, pod: string, listener: (line: LogLine) => void): () => void;
+  /** Undefined when the Pod is not of this node. `previous`: of the run before the last restart. */
+  lines(namespace: string, pod: string, previous?: boolean): readonly LogLine[] | undefined;
+  /** Calls back with each new line, and with undefined when the Pod has ended, until the returned function is called. */
+  follow(namespace: string, pod: string, listener: (line: LogLine | undefined) => void): () => void;
 }
 
 export interface LogServer {
@@ -26,19 +26,25 @@ export async function serveLogs(source: LogSource, tls: { cert: string; key: str
   const server = createServer(tls, (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'https://node');
     const [, root, namespace = '', pod = ''] = pathname.split('/').map(decodeURIComponent);
-    const lines = root === 'containerLogs' ? source.lines(namespace, pod) : undefined;
+    const options = optionsOf(searchParams);
+    const lines = root === 'containerLogs' ? source.lines(namespace, pod, options.previous) : undefined;
     if (!lines) {
       response.writeHead(404).end(`pod "${pod}" not found`);
       return;
     }
     response.writeHead(200, { 'content-type': 'text/plain' });
-    for (const line of chosen(lines, searchParams)) write(response, line, searchParams);
-    if (searchParams.get('follow') !== 'true') {
-      response.end();
+    const text = logText(lines, options);
+    if (!options.follow) {
+      response.end(text);
       return;
     }
+    // An empty write would keep the headers back.
+    if (text) response.write(text);
     response.flushHeaders();
-    const stop = source.follow(namespace, pod, (line) => write(response, line, searchParams));
+    const stop = source.follow(namespace, pod, (line) => {
+      if (line) response.write(logText([line], options));
+      else response.end();
+    });
     response.once('close', stop);
   });
   server.listen(0, '127.0.0.1');
@@ -54,13 +60,21 @@ export async function serveLogs(source: LogSource, tls: { cert: string; key: str
   };
 }
 
-function chosen(lines: readonly LogLine[], query: URLSearchParams): readonly LogLine[] {
-  const since = query.get('sinceTime');
-  const recent = since ? lines.filter(({ time }) => Date.parse(time) >= Date.parse(since)) : lines;
+function optionsOf(query: URLSearchParams): LogOptions {
   const tail = query.get('tailLines');
-  return tail === null ? recent : recent.slice(Math.max(0, recent.length - Number(tail)));
+  const since = query.get('sinceTime');
+  return {
+    previous: query.get('previous') === 'true',
+    follow: query.get('follow') === 'true',
+    timestamps: query.get('timestamps') === 'true',
+    ...(tail !== null && { tailLines: Number(tail) }),
+    ...(since !== null && { sinceTime: since }),
+  };
 }
 
-function write(response: ServerResponse, { time, text }: LogLine, query: URLSearchParams): void {
-  response.write(query.get('timestamps') === 'true' ? `${time} ${text}\n` : `${text}\n`);
+/** The lines that are asked for, as a kubelet writes them. */
+export function logText(lines: readonly LogLine[], { sinceTime, tailLines, timestamps }: LogOptions): string {
+  const recent = sinceTime ? lines.filter(({ time }) => Date.parse(time) >= Date.parse(sinceTime)) : lines;
+  const chosen = tailLines === undefined ? recent : recent.slice(Math.max(0, recent.length - tailLines));
+  return chosen.map(({ time, text }) => (timestamps ? `${time} ${text}\n` : `${text}\n`)).join('');
 }

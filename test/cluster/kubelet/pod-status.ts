@@ -10,7 +10,8 @@ const prefix = 'kubelet.test/';
  * - `crash-loop`: ended with exit code 1 and waits for the next try. `oom-killed`: the same after OOMKilled.
  * - `succeeded`, `failed`: the Pod is over. `pending`: not looked at yet.
  *
- * `restarts` counts the restarts, `pod-ip` is the address, `logs` the text of the log.
+ * `restarts` counts the restarts, `pod-ip` is the address, `logs` the text of the log and
+ * `previous-logs` that of the run before the last restart.
  */
 export const annotations = {
   state: `${prefix}state`,
@@ -19,6 +20,7 @@ export const annotations = {
   restarts: `${prefix}restarts`,
   podIp: `${prefix}pod-ip`,
   logs: `${prefix}logs`,
+  previousLogs: `${prefix}previous-logs`,
 } as const;
 
 type State = 'running' | 'not-ready' | 'waiting' | 'crash-loop' | 'oom-killed' | 'succeeded' | 'failed' | 'pending';

@@ -13,7 +13,9 @@ export interface Pods {
 interface Known {
   address: string;
   lines: LogLine[];
-  listeners: Set<(line: LogLine) => void>;
+  /** Of the run before the last restart. */
+  previous: LogLine[];
+  listeners: Set<(line: LogLine | undefined) => void>;
 }
 
 /** The Pods of one node. */
@@ -27,7 +29,7 @@ export function createPods(api: Api, index: number): Pods {
     const present = known.get(key);
     if (present) return present;
     const address = pod.metadata.annotations?.[annotations.podIp] ?? addresses.take(pod.status?.podIP);
-    const made: Known = { address, lines: [], listeners: new Set() };
+    const made: Known = { address, lines: [], previous: [], listeners: new Set() };
     known.set(key, made);
     return made;
   };
@@ -35,8 +37,10 @@ export function createPods(api: Api, index: number): Pods {
   const forget = ({ metadata }: Pod) => {
     const key = keyOf(metadata.namespace, metadata.name);
     const present = known.get(key);
-    if (present) addresses.giveBack(present.address);
     known.delete(key);
+    if (!present) return;
+    addresses.giveBack(present.address);
+    for (const listener of present.listeners) listener(undefined);
   };
 
   return {
@@ -45,10 +49,14 @@ export function createPods(api: Api, index: number): Pods {
       if (pod.metadata.deletionTimestamp !== undefined) return end(api, pod);
       const entry = adopt(pod);
       addLines(entry, pod.metadata.annotations?.[annotations.logs] ?? `${pod.metadata.name} started`);
+      entry.previous = (pod.metadata.annotations?.[annotations.previousLogs]?.split('\n') ?? []).map(lineOf);
       await writeStatus(api, pod, entry.address);
     },
     logs: {
-      lines: (namespace, name) => known.get(keyOf(namespace, name))?.lines,
+      lines(namespace, name, previous) {
+        const entry = known.get(keyOf(namespace, name));
+        return previous ? entry?.previous : entry?.lines;
+      },
       follow(namespace, name, listener) {
         const listeners = known.get(keyOf(namespace, name))?.listeners;
         listeners?.add(listener);
@@ -76,11 +84,12 @@ function createAddresses(index: number) {
   };
 }
 
+const lineOf = (text: string): LogLine => ({ time: new Date().toISOString(), text });
+
 /** The annotation holds the whole log: what is new in it is appended. */
 function addLines(entry: Known, text: string): void {
-  const time = new Date().toISOString();
   for (const line of text.split('\n').slice(entry.lines.length)) {
-    const added = { time, text: line };
+    const added = lineOf(line);
     entry.lines.push(added);
     for (const listener of entry.listeners) listener(added);
   }

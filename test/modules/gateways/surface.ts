@@ -43,7 +43,8 @@ export async function startGatewaysServer(options: Omit<TestServerOptions, 'modu
 }
 export type GatewaysServer = Awaited<ReturnType<typeof startGatewaysServer>>;
 
-async function waitFor<T>(
+/** Resolves with what `check` finds, now or after a change. */
+export async function waitFor<T>(
   source: { subscribe(listener: () => void): () => void },
   check: () => T | undefined,
 ): Promise<T> {
@@ -51,7 +52,7 @@ async function waitFor<T>(
   const stop = source.subscribe(() => changed.dispatchEvent(new Event('change')));
   try {
     for (;;) {
-      const next = once(changed, 'change', { signal: AbortSignal.timeout(15_000) });
+      const next = once(changed, 'change', { signal: AbortSignal.timeout(30_000) });
       const found = check();
       if (found !== undefined) {
         next.catch(() => {});

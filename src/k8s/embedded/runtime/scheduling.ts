@@ -37,8 +37,9 @@ export function unschedulable(
   nodeLabels: Readonly<Record<string, string>>,
 ): string | undefined {
   const none = '0/1 nodes are available';
+  // What asks for more than the whole node has is not helped by ending others.
+  const unhelpful = `no new claims to deallocate, preemption: ${none}: 1 Preemption is not helpful for scheduling.`;
   if (Object.entries(nodeSelectorOf(pod)).some(([key, value]) => nodeLabels[key] !== value)) {
-    const unhelpful = `preemption: ${none}: 1 Preemption is not helpful for scheduling.`;
     return `${none}: 1 node(s) didn't match Pod's node affinity/selector. ${unhelpful}`;
   }
   const limits: Record<string, number> = { cpu: capacity.cpu, memory: capacity.memory, 'ephemeral-storage': Infinity };
@@ -47,6 +48,5 @@ export function unschedulable(
     .filter((resource) => requested(pod, resource) > (limits[resource] ?? 0))
     .map((resource) => `1 Insufficient ${resource}`);
   if (short.length === 0) return undefined;
-  const victims = `preemption: ${none}: 1 No preemption victims found for incoming pod.`;
-  return `${none}: ${short.join(', ')}. ${victims}`;
+  return `${none}: ${short.join(', ')}. ${unhelpful}`;
 }

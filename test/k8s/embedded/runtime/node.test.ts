@@ -41,7 +41,7 @@ describe('the node', () => {
     { what: 'a GPU', resources: { limits: { 'nvidia.com/gpu': '1' } }, why: '1 Insufficient nvidia.com/gpu' },
   ])('takes no Pod that wants $what', async ({ resources, why }) => {
     await world.pod('big', { ...waiting, resources });
-    const message = `0/1 nodes are available: ${why}. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.`;
+    const message = `0/1 nodes are available: ${why}. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.`;
     expect(await world.told('big', 'FailedScheduling')).toBe(message);
     const pod = await world.until('big', ({ status }) => status?.conditions !== undefined);
     expect(pod.spec.nodeName).toBeUndefined();

@@ -1,0 +1,143 @@
+// Slipway on a real control plane with 10,000 runs: how soon it is synced, how much memory it takes, what queries ask of the cluster.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { type ControlPlane, startControlPlane } from '../../test/cluster/control-plane/index.ts';
+import { fill } from './fill.ts';
+import type { Report } from './server.ts';
+
+const runs = Number(process.env['SLIPWAY_BENCH_RUNS'] ?? 10_000);
+const queries = 1_000;
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+const list = `{ serviceRuns(first: 50, filter: { project: ["project-7"], health: [HEALTHY] }) {
+  totalCount nodes { id name namespace project function status { health message reasons { code } service { url } } } } }`;
+const first = '{ serviceRuns(first: 1) { totalCount nodes { id status { health } } } }';
+const detail = `query ($id: ID!) { serviceRun(by: { id: $id }) { name labels { key value } spec { image args env { name value } }
+  status { state health message reasons { code message hint } replicas { ready } service { url urls { url } aliases } }
+  pods { name phase ready containers { name image state } } gateways { name } manifests } }`;
+
+interface Answer {
+  data?: { serviceRuns?: { totalCount: number; nodes: { id: string; status: { health: string } }[] } };
+  errors?: unknown;
+}
+
+/** Between the phases more time passes than connections are kept for. */
+const dispatcher = new Agent({ pipelining: 0 });
+
+async function query(url: string, document: string, variables: object = {}): Promise<Answer> {
+  const { body } = await request(`${url}/graphql`, {
+    dispatcher,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: document, variables }),
+  });
+  const answer = (await body.json()) as Answer;
+  if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+  return answer;
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const { statusCode, body } = await request(`${url}/readyz`, { dispatcher });
+  await body.dump();
+  return statusCode === 200;
+}
+
+async function report(child: ChildProcess): Promise<Report> {
+  const answered = once(child, 'message') as Promise<[Report]>;
+  child.send('report');
+  return (await answered)[0];
+}
+
+/** When the server is ready and knows all runs, all of them well. */
+async function untilSynced(url: string): Promise<void> {
+  for (;;) {
+    if (await isReady(url)) {
+      const { data } = await query(
+        url,
+        '{ serviceRuns(first: 1, filter: { health: [HEALTHY] }) { totalCount nodes { id status { health } } } }',
+      );
+      if (data?.serviceRuns?.totalCount === runs) return;
+    }
+    await sleep(20);
+  }
+}
+
+async function ask(url: string): Promise<number> {
+  const ids: string[] = [];
+  for (let page = 0; page < 10; page++) {
+    const { data } = await query(url, list.replace('project-7', `project-${page}`));
+    ids.push(...(data?.serviceRuns?.nodes ?? []).map(({ id }) => id));
+  }
+  const began = performance.now();
+  for (let n = 0; n < queries; n++) {
+    if (n % 2 === 0) await query(url, list.replace('project-7', `project-${n % 50}`));
+    else await query(url, detail, { id: ids[n % ids.length] });
+  }
+  return (performance.now() - began) / queries;
+}
+
+type Row = Record<string, number>;
+
+async function measure(plane: ControlPlane, dataDir: string): Promise<Row> {
+  const began = performance.now();
+  const child = fork(join(import.meta.dirname, 'server.ts'), [plane.kubeconfig, dataDir], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  await once(child, 'message');
+  const started = performance.now();
+  const { url } = await report(child);
+  await untilSynced(url);
+  const synced = performance.now();
+  const before = await report(child);
+  say(JSON.stringify(before));
+  await query(url, first);
+  const upstreamBefore = (await report(child)).upstream;
+  const each = await ask(url);
+  const after = await report(child);
+  await sleep(30_000);
+  const later = await report(child);
+  const ended = once(child, 'exit');
+  child.disconnect();
+  await ended;
+  return {
+    runs: runs,
+    's from start of the process to synced': round((synced - began) / 1000),
+    's of that for the caches': round((synced - started) / 1000),
+    's of CPU until then': before.cpuSeconds,
+    'RSS MiB when synced': before.rssMiB,
+    'RSS MiB after the queries': after.rssMiB,
+    'RSS MiB half a minute later': later.rssMiB,
+    'heap MiB': later.heapMiB,
+    'ms for each query': round(each),
+    'requests to the cluster by the queries': after.upstream - upstreamBefore,
+  };
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;
+
+/** One row of figures. */
+export async function benchCluster(): Promise<Record<string, Row>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const plane = await startControlPlane({ nodes: [], controllers: false, say });
+  try {
+    const began = performance.now();
+    await fill(plane, runs);
+    say(`made in ${round((performance.now() - began) / 1000)} s`);
+    return { 'real control plane': await measure(plane, dataDir) };
+  } finally {
+    await plane.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  // oxlint-disable-next-line no-console -- a table is what it is for
+  console.table(await benchCluster());
+}

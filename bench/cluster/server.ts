@@ -1,0 +1,67 @@
+// The server to be measured, in a process of its own: started by cluster.ts, which it answers over IPC.
+import { subscribe } from 'node:diagnostics_channel';
+import { Auth } from '../../src/auth.ts';
+import { fullAccess, localCaller } from '../../src/caller.ts';
+import { systemClock } from '../../src/clock.ts';
+import { connect } from '../../src/k8s/connect.ts';
+import { createLog } from '../../src/log.ts';
+import { defineModule } from '../../src/module.ts';
+import { builtinModules } from '../../src/modules/index.ts';
+import { createServer } from '../../src/server.ts';
+
+/** What the process says of itself. */
+export interface Report {
+  url: string;
+  /** Requests to the cluster so far, watches left out. */
+  upstream: number;
+  rssMiB: number;
+  peakMiB: number;
+  heapMiB: number;
+  cpuSeconds: number;
+}
+
+const [kubeconfig, dataDir] = process.argv.slice(2);
+if (!kubeconfig || !dataDir) throw new Error('usage: server.ts KUBECONFIG FOLDER');
+
+let upstream = 0;
+subscribe('undici:request:create', (message) => {
+  const { path } = (message as { request: { path: string } }).request;
+  if (!/[?&]watch=true/.test(path)) upstream++;
+});
+
+/** Somebody who is signed in and may do everything: what is measured are the caches. */
+const auth = defineModule({
+  name: 'auth',
+  provides: { auth: Auth },
+  start: () => ({
+    auth: {
+      authenticate: () => Promise.resolve({ ...localCaller, local: false, name: 'bench:somebody' }),
+      access: () => fullAccess,
+    },
+  }),
+});
+
+const log = createLog(process.env.SLIPWAY_LOG ?? 'error');
+const server = await createServer({
+  modules: [auth, ...builtinModules.filter(({ name }) => name !== 'auth')],
+  config: {},
+  cluster: await connect({ mode: 'KUBECONFIG', kubeconfig, clock: systemClock, log }),
+  ...{ port: 0, dataDir, log },
+});
+
+const mib = (bytes: number) => Math.round(bytes / 2 ** 20);
+process.on('message', () => {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  const report: Report = {
+    url: server.url,
+    upstream,
+    rssMiB: mib(rss),
+    heapMiB: mib(heapUsed),
+    cpuSeconds: Math.round((user + system) / 10_000) / 100,
+    peakMiB: mib(process.resourceUsage().maxRSS * 1024),
+  };
+  process.send?.(report);
+});
+process.on('disconnect', () => void server.stop());
+process.send?.({ started: true });

@@ -42,7 +42,7 @@ export async function serveLogs(source: LogSource, tls: { cert: string; key: str
     if (text) response.write(text);
     response.flushHeaders();
     const stop = source.follow(namespace, pod, (line) => {
-      if (line) response.write(logText([line], options));
+      if (line) response.write(lineText(line, options));
       else response.end();
     });
     response.once('close', stop);
@@ -76,5 +76,9 @@ function optionsOf(query: URLSearchParams): LogOptions {
 export function logText(lines: readonly LogLine[], { sinceTime, tailLines, timestamps }: LogOptions): string {
   const recent = sinceTime ? lines.filter(({ time }) => Date.parse(time) >= Date.parse(sinceTime)) : lines;
   const chosen = tailLines === undefined ? recent : recent.slice(Math.max(0, recent.length - tailLines));
-  return chosen.map(({ time, text }) => (timestamps ? `${time} ${text}\n` : `${text}\n`)).join('');
+  return chosen.map((line) => lineText(line, { timestamps: timestamps ?? false })).join('');
+}
+
+export function lineText({ time, text }: LogLine, { timestamps }: Pick<LogOptions, 'timestamps'>): string {
+  return timestamps ? `${time} ${text}\n` : `${text}\n`;
 }

@@ -18,7 +18,7 @@ import { createLog } from '../../../src/log.ts';
 import { Api } from '../conformance/api.ts';
 import type { OpenTarget } from '../conformance/suite.ts';
 import { type Pods, createPods } from '../kubelet/pods.ts';
-import { logText } from '../kubelet/log-server.ts';
+import { lineText, logText } from '../kubelet/log-server.ts';
 import { realTarget } from '../target.ts';
 
 /** A cluster on which the stand-in kubelet runs Pods, whoever serves its API. */
@@ -128,7 +128,7 @@ async function* readLog(
   };
   const stop = logs.follow(namespace, name, (line) => {
     if (!line) return end();
-    arrived.push(logText([line], options));
+    arrived.push(lineText(line, options));
     wake();
   });
   options.signal?.addEventListener('abort', end);

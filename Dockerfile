@@ -28,12 +28,14 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY LICENSE ./
-# A smaller nursery and fewer malloc arenas: a third less memory with many runs, for some CPU while they are listed.
+# A small nursery, and memory that is given back: a third less with many runs, for some CPU while they are listed.
 ENV NODE_ENV=production \
-    MALLOC_ARENA_MAX=2 \
+    MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=32768 \
+    MALLOC_TRIM_THRESHOLD_=65536 \
     SLIPWAY_CLUSTER=in-cluster \
     SLIPWAY_HOST=0.0.0.0 \
     SLIPWAY_DATA_DIR=/data
 USER 1000:1000
 EXPOSE 4000 9464
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=4", "dist/main.js"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=2", "dist/main.js"]

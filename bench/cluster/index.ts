@@ -88,8 +88,8 @@ async function measure(plane: ControlPlane, dataDir: string): Promise<Row> {
   const began = performance.now();
   const child = fork(join(import.meta.dirname, 'server.ts'), [plane.kubeconfig, dataDir], {
     // As the image starts it.
-    execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'],
-    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+    execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'],
+    env: { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_TRIM_THRESHOLD_: '65536' },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   await once(child, 'message');

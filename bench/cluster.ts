@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { type ControlPlane, startControlPlane } from '../../test/cluster/control-plane/index.ts';
-import { fill } from './fill.ts';
-import type { Report } from './server.ts';
+import { type ControlPlane, startControlPlane } from '../test/cluster/control-plane/index.ts';
+import { fill } from './cluster/fill.ts';
+import type { Report } from './cluster/server.ts';
+import { type Figure, ms, report, scaled } from './rig/figures.ts';
 
-const runs = Number(process.env['SLIPWAY_BENCH_RUNS'] ?? 10_000);
+const runs = scaled(10_000);
 const queries = 1_000;
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
@@ -48,7 +49,7 @@ async function isReady(url: string): Promise<boolean> {
   return statusCode === 200;
 }
 
-async function report(child: ChildProcess): Promise<Report> {
+async function reportOf(child: ChildProcess): Promise<Report> {
   const answered = once(child, 'message') as Promise<[Report]>;
   child.send('report');
   return (await answered)[0];
@@ -82,11 +83,9 @@ async function ask(url: string): Promise<number> {
   return (performance.now() - began) / queries;
 }
 
-type Row = Record<string, number>;
-
-async function measure(plane: ControlPlane, dataDir: string): Promise<Row> {
+async function measure(plane: ControlPlane, dataDir: string): Promise<Figure[]> {
   const began = performance.now();
-  const child = fork(join(import.meta.dirname, 'server.ts'), [plane.kubeconfig, dataDir], {
+  const child = fork(join(import.meta.dirname, 'cluster/server.ts'), [plane.kubeconfig, dataDir], {
     // As the image starts it.
     execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'],
     env: { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_TRIM_THRESHOLD_: '65536' },
@@ -94,52 +93,49 @@ async function measure(plane: ControlPlane, dataDir: string): Promise<Row> {
   });
   await once(child, 'message');
   const started = performance.now();
-  const { url } = await report(child);
+  const { url } = await reportOf(child);
   await untilSynced(url);
   const synced = performance.now();
-  const before = await report(child);
+  const before = await reportOf(child);
   say(JSON.stringify(before));
   await query(url, first);
-  const upstreamBefore = (await report(child)).upstream;
+  const upstreamBefore = (await reportOf(child)).upstream;
   const each = await ask(url);
-  const after = await report(child);
+  const after = await reportOf(child);
   await sleep(30_000);
-  const later = await report(child);
+  const later = await reportOf(child);
   const ended = once(child, 'exit');
   child.disconnect();
   await ended;
-  return {
-    runs: runs,
-    's from start of the process to synced': round((synced - began) / 1000),
-    's of that for the caches': round((synced - started) / 1000),
-    's of CPU until then': before.cpuSeconds,
-    'RSS MiB when synced': before.rssMiB,
-    'RSS MiB after the queries': after.rssMiB,
-    'RSS MiB half a minute later': later.rssMiB,
-    'heap MiB': later.heapMiB,
-    'ms for each query': round(each),
-    'requests to the cluster by the queries': after.upstream - upstreamBefore,
-  };
+  const figure = (what: string, ours: string, comparedWith?: string): Figure => ({
+    ...{ what: `${runs} runs: ${what}`, ours },
+    ...(comparedWith && { comparedWith }),
+  });
+  return [
+    figure('from the start of the process to synced', ms(synced - began), 'allowed: 10000 ms'),
+    figure('of that for the caches', ms(synced - started)),
+    figure('CPU until then', ms(before.cpuSeconds * 1000)),
+    figure('resident memory when synced', `${before.rssMiB} MiB`, 'allowed: 450 MiB'),
+    figure('resident memory after 1,000 queries', `${after.rssMiB} MiB`, 'allowed: 450 MiB'),
+    figure('resident memory half a minute later', `${later.rssMiB} MiB`, 'allowed: 450 MiB'),
+    figure('heap then', `${later.heapMiB} MiB`),
+    figure('time for each query', ms(each)),
+    figure('requests to the cluster by 1,000 queries', `${after.upstream - upstreamBefore}`, '0'),
+  ];
 }
 
-const round = (value: number): number => Math.round(value * 100) / 100;
-
-/** One row of figures. */
-export async function benchCluster(): Promise<Record<string, Row>> {
+export async function benchCluster(): Promise<Figure[]> {
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   const plane = await startControlPlane({ nodes: [], controllers: false, say });
   try {
     const began = performance.now();
     await fill(plane, runs);
-    say(`made in ${round((performance.now() - began) / 1000)} s`);
-    return { 'real control plane': await measure(plane, dataDir) };
+    say(`made in ${ms(performance.now() - began)}`);
+    return await measure(plane, dataDir);
   } finally {
     await plane.stop();
     await rm(dataDir, { recursive: true, force: true });
   }
 }
 
-if (import.meta.main) {
-  // oxlint-disable-next-line no-console -- a table is what it is for
-  console.table(await benchCluster());
-}
+if (import.meta.main) report(await benchCluster());

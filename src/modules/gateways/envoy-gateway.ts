@@ -138,13 +138,28 @@ function keysFault(secret: Secret, data: Record<string, string>): Fault | null {
   return null;
 }
 
+/** Of the same kind of protection only what was asked for changes: headers that others have set up stay. */
+function mergedPart(policy: SecurityPolicy, auth: Exclude<GatewayAuth, { kind: 'NONE' }>): Partial<PolicySpec> {
+  const made = specPart(auth);
+  if (read(policy).kind !== auth.kind) return made;
+  const { basicAuth, apiKeyAuth, jwt } = policy.spec;
+  const [provider] = jwt?.providers ?? [];
+  const [wanted] = made.jwt?.providers ?? [];
+  if (made.basicAuth) return { basicAuth: { ...basicAuth, ...made.basicAuth } };
+  if (made.apiKeyAuth) return { apiKeyAuth: { ...apiKeyAuth, ...made.apiKeyAuth } };
+  if (!provider || !wanted) return made;
+  const { audiences: _, claimToHeaders: __, ...kept } = provider;
+  const { name: ___, extractFrom: ____, remoteJWKS, ...rest } = wanted;
+  return { jwt: { providers: [{ ...kept, ...rest, remoteJWKS: { ...kept.remoteJWKS, uri: remoteJWKS?.uri ?? '' } }] } };
+}
+
 function change(policy: SecurityPolicy, auth: GatewayAuth): JsonPatchOperation[] | null {
   const targets = ['targetRef', 'targetRefs', 'targetSelectors'];
   const isAuth = (part: string) => (authParts as readonly string[]).includes(part);
   // A policy that does more than ask for credentials goes on doing that.
   const rest = Object.keys(policy.spec).filter((part) => !isAuth(part) && !targets.includes(part));
   if (auth.kind === 'NONE' && rest.length === 0) return null;
-  const wanted: Record<string, unknown> = auth.kind === 'NONE' ? {} : { ...specPart(auth) };
+  const wanted: Record<string, unknown> = auth.kind === 'NONE' ? {} : mergedPart(policy, auth);
   return authParts.flatMap((part): JsonPatchOperation[] => {
     if (wanted[part] !== undefined) return [{ op: 'add', path: `/spec/${part}`, value: wanted[part] }];
     return part in policy.spec ? [{ op: 'remove', path: `/spec/${part}` }] : [];

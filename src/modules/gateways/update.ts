@@ -8,6 +8,7 @@ import { hostnameProblem } from './hostname.ts';
 import { authAnnotation, projectLabel } from './names.ts';
 import { noticesOf } from './notices.ts';
 import type { Operations } from './operations.ts';
+import { refuseForeignFields } from './ownership.ts';
 import { takingListeners } from './parents.ts';
 import { normalPrefixes, type Prefixes } from './paths.ts';
 import { type GatewayBackendInput, type GatewayParentInput, parentName } from './plan.ts';
@@ -164,6 +165,8 @@ async function change(
     ...routePatch(route, { shape, parent: wish.parent, protection: protectionOf(route, wish.auth, target.parent) }),
     ...(wish.auth ? annotate(route, authAnnotation, authWord(wish.auth.kind)) : []),
   ];
+  refuseForeignFields(route, changes);
+  if (step.do === 'patch') refuseForeignFields(step.policy, step.operations);
   const notices = noticesOf({ shape, auth, ...target, ...operations.lookups });
   // What the cluster refuses for certain is refused before anything has changed.
   const preview = await patchRead(context.kube, httpRoutes, route, changes, { dryRun: true });

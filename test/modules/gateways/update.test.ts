@@ -172,6 +172,59 @@ describe('update', () => {
     ]);
   });
 
+  describe('fields that somebody else manages', () => {
+    const patch = (resource: typeof httpRoutes | typeof securityPolicies, target: string, change: object, by: string) =>
+      server.kube.patch<KubeObject>(resource, target, 'default', { ...change }, { fieldManager: by });
+    const refusal = async (change: object) => {
+      const { errors } = await server.query(documents.update, { input: change });
+      return (errors ?? [])
+        .map(({ message, extensions }) => `${String(extensions['code'])} ${String(extensions['reason'])} ${message}`)
+        .join();
+    };
+
+    test('are CONFLICT naming field and manager, and nothing changes; all other fields are free', async () => {
+      const { gateway } = await call.create(input({ pathPrefix: '/v1' }));
+      const { id } = gateway;
+      await patch(httpRoutes, name, { spec: { hostnames: [`theirs-${name}.services.localhost`] } }, 'argocd');
+      const generation = route()?.metadata.generation;
+      const both = { id, hostname: `mine-${name}.services.localhost`, pathPrefix: '/v2' };
+      expect(await refusal(both)).toMatch(/^CONFLICT FIELD_MANAGED .*spec\.hostnames \(argocd\)/);
+      expect(route()?.metadata.generation).toBe(generation);
+      expect((await call.update({ id, pathPrefix: '/v2' })).gateway.pathPrefix).toBe('/v2');
+    });
+
+    test('of the policy too; labels and status of others are in nobody’s way', async () => {
+      const { gateway } = await call.create(input());
+      const { id } = gateway;
+      await server.until(name, ready);
+      await patch(httpRoutes, name, { metadata: { labels: { team: 'blue' } } }, 'argocd');
+      await patch(securityPolicies, `${name}-sp`, { spec: { cors: { allowOrigins: ['https://a.test'] } } }, 'argocd');
+      await call.update({ id, auth: { basic: { secretName: 'others' } } });
+      await patch(
+        securityPolicies,
+        `${name}-sp`,
+        { spec: { basicAuth: { users: { name: 'users' } } } },
+        'kubectl-edit',
+      );
+      expect(await refusal({ id, auth: { apiKey: { secretName: 'keys' } } })).toMatch(
+        /^CONFLICT FIELD_MANAGED .*spec\.basicAuth.* \(kubectl-edit\)/,
+      );
+      expect(policy()?.spec.basicAuth?.users.name).toBe('users');
+    });
+
+    test('those of the platform’s own manager are not somebody else’s', async () => {
+      const { gateway } = await call.create(input());
+      await patch(
+        httpRoutes,
+        name,
+        { spec: { hostnames: [`its-${name}.services.localhost`] } },
+        'fabric8-kubernetes-client',
+      );
+      const hostname = `mine-${name}.services.localhost`;
+      expect((await call.update({ id: gateway.id, hostname })).gateway.hostname).toBe(hostname);
+    });
+  });
+
   test('the place of another gateway can not be taken', async () => {
     const { gateway } = await call.create(input());
     await call.create(input({ name: `${name}-b` }));

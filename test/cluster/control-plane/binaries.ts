@@ -21,7 +21,7 @@ export type Binary = keyof typeof packages;
 export type Binaries = Record<Binary, string>;
 
 const names = Object.keys(packages) as Binary[];
-const cache = join(homedir(), '.cache', 'slipway-cluster');
+export const cache = join(homedir(), '.cache', 'slipway-cluster');
 const neededGiB = 8;
 
 const environment = {
@@ -33,33 +33,53 @@ const environment = {
 };
 
 /** Builds what is not built yet of the programs of go.mod; they are kept under the hash of what they are made from. */
-export async function buildBinaries(say: (line: string) => void, wanted: readonly Binary[] = names): Promise<Binaries> {
-  const source = import.meta.dirname;
+export function buildBinaries(say: (line: string) => void, wanted: readonly Binary[] = names): Promise<Binaries> {
+  const flags = (manifest: string) => `-s -w ${versionFlags(manifest)}`;
+  return buildPrograms({ source: import.meta.dirname, packages, flags, wanted, minutes: 9, say });
+}
+
+export interface Sources<Name extends string> {
+  /** The folder with go.mod. */
+  source: string;
+  packages: Readonly<Record<Name, string>>;
+  /** For the linker, made of go.mod. */
+  flags: (manifest: string) => string;
+  /** @default all */
+  wanted?: readonly Name[];
+  /** Of CPU, for all of them, the first time. */
+  minutes: number;
+  say: (line: string) => void;
+}
+
+/** The paths of Go programs; what is not there yet is built. */
+export async function buildPrograms<Name extends string>(sources: Sources<Name>): Promise<Record<Name, string>> {
+  const { source, packages, minutes, say } = sources;
   const [manifest = '', sums = ''] = await Promise.all(
     ['go.mod', 'go.sum'].map((file) => readFile(join(source, file), 'utf8')),
   );
   const key = createHash('sha256').update(`${manifest}${sums}${process.arch}`).digest('hex').slice(0, 16);
   const folder = join(cache, key);
   await mkdir(folder, { recursive: true });
-  const binaries = Object.fromEntries(names.map((name) => [name, join(folder, name)])) as Binaries;
-  const missing: Binary[] = [];
-  for (const name of wanted) if (!(await exists(binaries[name]))) missing.push(name);
-  if (missing.length === 0) return binaries;
+  const all = Object.keys(packages) as Name[];
+  const programs = Object.fromEntries(all.map((name) => [name, join(folder, name)])) as Record<Name, string>;
+  const missing: Name[] = [];
+  for (const name of sources.wanted ?? all) if (!(await exists(programs[name]))) missing.push(name);
+  if (missing.length === 0) return programs;
   await requireSpace();
-  say(`building ${missing.join(', ')} from source, in all about 9 minutes of CPU the first time`);
+  say(`building ${missing.join(', ')} from source, in all about ${minutes} minutes of CPU the first time`);
   for (const name of missing) {
     const started = Date.now();
     // A build that was broken off must not look like a finished one.
-    const building = `${binaries[name]}.${process.pid}`;
+    const building = `${programs[name]}.${process.pid}`;
     try {
-      await build(source, ['-ldflags', `-s -w ${versionFlags(manifest)}`, '-o', building, packages[name]]);
-      await rename(building, binaries[name]);
+      await build(source, ['-ldflags', sources.flags(manifest), '-o', building, packages[name]]);
+      await rename(building, programs[name]);
     } finally {
       await rm(building, { force: true });
     }
     say(`${name} built in ${Math.round((Date.now() - started) / 1000)} s`);
   }
-  return binaries;
+  return programs;
 }
 
 async function build(source: string, args: string[]): Promise<void> {

@@ -47,6 +47,6 @@ export function isResultOf(object: KubeObject, repeat: Repeat, now: number): boo
   if (input === repeat.input) return true;
   throw new SlipwayError('CONFLICT', 'This idempotency key was used with other input. Take a new key.', {
     field: 'idempotencyKey',
-    reason: 'KEY_REUSED',
+    reason: 'IDEMPOTENCY_KEY_REUSED',
   });
 }

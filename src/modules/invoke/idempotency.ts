@@ -60,7 +60,7 @@ export async function firstResult(
 function conflict(what: string): SlipwayError {
   return new SlipwayError('CONFLICT', `This idempotency key ${what}`, {
     field: 'idempotencyKey',
-    reason: 'KEY_REUSED',
+    reason: 'IDEMPOTENCY_KEY_REUSED',
   });
 }
 

@@ -199,7 +199,7 @@ describe('idempotencyKey', () => {
     const idempotencyKey = `key-of-${name}`;
     await call.create(input({ idempotencyKey }));
     const other = input({ name: `${name}x`, idempotencyKey });
-    expect(await call.refusals(documents.create, other)).toEqual(['CONFLICT idempotencyKey KEY_REUSED']);
+    expect(await call.refusals(documents.create, other)).toEqual(['CONFLICT idempotencyKey IDEMPOTENCY_KEY_REUSED']);
   });
 
   test.each(['short', 'x'.repeat(129), 'line\nbreak-in-it'])('%j is no key', async (idempotencyKey) => {

@@ -72,7 +72,10 @@ export async function startCanary(host: string, port: number): Promise<Canary | 
   const server: Server = createServer((socket) => {
     touched += 1;
     // What is never read never ends: the listener could not be closed.
-    socket.on('error', () => {}).resume().end('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ncanary');
+    socket
+      .on('error', () => {})
+      .resume()
+      .end('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ncanary');
   });
   const listening = await new Promise<boolean>((resolve) => {
     server.once('error', () => resolve(false)).listen(port, host, () => resolve(true));

@@ -128,7 +128,7 @@ export function replayContract(newUrl: () => Promise<string>): void {
       expect((await page(server)).totalCount).toBe(1);
       for (const other of [{ body: 'y' }, { path: '/y' }, { headers: [{ name: 'X-A', value: '1' }] }]) {
         const conflict = await server.answer({ id: run.id, ...input, ...other });
-        expect(errorsOf(conflict)).toEqual(['CONFLICT idempotencyKey KEY_REUSED']);
+        expect(errorsOf(conflict)).toEqual(['CONFLICT idempotencyKey IDEMPOTENCY_KEY_REUSED']);
       }
       expect(run.upstream.requests).toEqual([]);
     });

@@ -2,7 +2,7 @@ import type { Clock } from '../../../clock.ts';
 import type { Container } from '../../resources.ts';
 import type { Instance } from './instance.ts';
 import { residentBytes } from './os-process.ts';
-import { parseQuantity } from './quantity.ts';
+import { parseQuantity } from '../../quantity.ts';
 
 const periodMs = 1000;
 

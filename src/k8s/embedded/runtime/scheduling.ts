@@ -1,5 +1,5 @@
 import type { Pod } from '../../resources.ts';
-import { parseQuantity } from './quantity.ts';
+import { parseQuantity } from '../../quantity.ts';
 
 /** What Pods may ask of the machine. */
 export interface Capacity {

@@ -1,3 +1,4 @@
+import { parseQuantity } from '../../../k8s/quantity.ts';
 import { SlipwayError, invalid, throwInvalid } from '../../../errors.ts';
 import type { EnvVar } from '../../../k8s/resources.ts';
 import type { RunServiceInput as RunServiceInputRef } from '../schema/inputs.ts';
@@ -16,7 +17,6 @@ import {
   isReservedLabelKey,
   isSecretKey,
   isServiceName,
-  parseQuantity,
 } from './syntax.ts';
 import { processImage } from '../labels.ts';
 
@@ -250,8 +250,9 @@ function checkResources(input: NonNullable<RunServiceInput['resources']>, expect
 function amount(text: string | null | undefined, field: string, expect: Expect): number | null {
   if (text === null || text === undefined) return null;
   const value = parseQuantity(text);
-  expect(value !== null, field, `"${text}" is no quantity: write it like 250m, 2, 512Mi or 1.5Gi.`, 'QUANTITY_SYNTAX');
-  return value;
+  const known = !Number.isNaN(value) && value >= 0;
+  expect(known, field, `"${text}" is no quantity: write it like 250m, 2, 512Mi or 1.5Gi.`, 'QUANTITY_SYNTAX');
+  return known ? value : null;
 }
 
 function checkLabels(input: NonNullable<RunServiceInput['labels']>, expect: Expect): Record<string, string> {

@@ -49,23 +49,6 @@ export const isImage = (text: string): boolean => text.length <= 512 && /^[A-Za-
 export const isHttpPath = (text: string): boolean =>
   text.length <= 1024 && /^\/[!-~]*$/.test(text) && !text.includes('#');
 
-const quantity = /^(\d+(?:\.\d*)?|\.\d+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d{1,3})?$/;
-const binary = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-const decimal = ['k', 'M', 'G', 'T', 'P', 'E'];
-
-/** The value of a Kubernetes quantity such as `250m` or `512Mi`; null for anything else. */
-export function parseQuantity(text: string): number | null {
-  const match = quantity.exec(text);
-  if (!match) return null;
-  const [, digits = '', suffix = ''] = match;
-  const value = Number(digits);
-  if (suffix === '') return value;
-  if (suffix === 'm') return value / 1000;
-  if (binary.includes(suffix)) return value * 1024 ** (binary.indexOf(suffix) + 1);
-  if (decimal.includes(suffix)) return value * 1000 ** (decimal.indexOf(suffix) + 1);
-  return value * 10 ** Number(suffix.slice(1));
-}
-
 /** 8 to 128 printable characters. */
 export function isIdempotencyKey(text: string): boolean {
   return /^\P{C}{8,128}$/u.test(text);

@@ -1,4 +1,5 @@
 import type { Container, EnvVar, PodSpec, Probe } from '../../../resources.ts';
+import { parseQuantity } from '../../../quantity.ts';
 import type { FieldError } from '../status.ts';
 import { duplicateValue, forbiddenField, invalidValue, requiredValue, unsupportedValue } from './field-errors.ts';
 import { labelProblems, subdomainProblems } from './names.ts';
@@ -144,32 +145,9 @@ function validateEnv({ name, value, valueFrom }: EnvVar, field: string): FieldEr
 function validateResources({ resources }: Container, field: string): FieldError[] {
   return Object.entries(resources?.requests ?? {}).flatMap(([name, request]) => {
     const limit = resources?.limits?.[name];
-    if (limit === undefined || amount(request) <= amount(limit)) return [];
+    if (limit === undefined || parseQuantity(request) <= parseQuantity(limit)) return [];
     return [invalidValue(`${field}.requests`, request, `must be less than or equal to ${name} limit of ${limit}`)];
   });
-}
-
-const factors: Record<string, number> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-function amount(quantity: string): number {
-  const [, digits = '0', unit = ''] = /^([-+.\d]+(?:[eE][-+]?\d+)?)([a-zA-Z]*)$/.exec(quantity) ?? [];
-  return Number(digits) * (factors[unit] ?? 1);
 }
 
 function validateProbe(probe: Probe | undefined, field: string, kind: string): FieldError[] {

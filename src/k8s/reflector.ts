@@ -65,7 +65,15 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const settled = Promise.withResolvers<void>();
   const replays = createReplays();
   const objects = () => writer.count(scope);
-  const status = createWatchStatus({ resource: resourceName(resource), namespace, objects, clock, log, onChange });
+  const status = createWatchStatus({
+    resource: resourceName(resource),
+    namespace,
+    optional,
+    objects,
+    clock,
+    log,
+    onChange,
+  });
   const { state } = status;
   /** Where to go on watching, if there is no need to list. */
   let version = '';

@@ -24,6 +24,8 @@ export interface WatchStatus {
 
 export function createWatchStatus(
   parts: Pick<WatchState, 'resource' | 'namespace'> & {
+    /** The cluster may be without the kind: then that is no reason to warn. */
+    optional: boolean;
     objects: () => number;
     clock: Clock;
     log: Log;
@@ -31,7 +33,7 @@ export function createWatchStatus(
     onChange: () => void;
   },
 ): WatchStatus {
-  const { resource, namespace, objects, clock, log, onChange } = parts;
+  const { resource, namespace, optional, objects, clock, log, onChange } = parts;
   let cancelProbation = () => {};
   const state: WatchState = {
     resource,
@@ -82,7 +84,8 @@ export function createWatchStatus(
       const text = describe(error);
       if (state.error === text) return;
       state.error = text;
-      log.warn({ status: error.status, reason: error.reason }, `watch is down: ${text}`);
+      if (optional && error.status === 404) log.info(text);
+      else log.warn({ status: error.status, reason: error.reason }, `watch is down: ${text}`);
     },
   };
 }

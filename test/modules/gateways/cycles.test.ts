@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Ask } from '../../k8s/embedded/gateway/world.ts';
+import { basic, calls, echo, type GatewaysServer, startGatewaysServer } from './surface.ts';
+
+/** `SLIPWAY_GATEWAY_CYCLES=500` for a long run. The default is what fits into every run of the tests. */
+const cycles = Number(process.env['SLIPWAY_GATEWAY_CYCLES'] ?? 20);
+
+let server: GatewaysServer;
+let call: ReturnType<typeof calls>;
+beforeAll(async () => {
+  server = await startGatewaysServer();
+  call = calls(server);
+  await echo(server);
+  await call.createSecret({ basic: { namespace: 'default', name: 'users', users: [{ username: 'maria' }] } });
+  await call.createSecret({ apiKey: { namespace: 'default', name: 'keys', clients: ['lab'] } });
+});
+afterAll(() => server.stop());
+
+const host = 'cycle.services.localhost';
+const statusOf = async (ask: Ask = {}): Promise<number> => (await server.ask(host, '/', ask)).status;
+
+/** Calls without a credential as fast as it answers, on several connections, while something is done. */
+async function probing(task: () => Promise<void>): Promise<Map<number, number>> {
+  const statuses = new Map<number, number>();
+  let going = true;
+  const probe = async () => {
+    while (going) {
+      const status = await statusOf();
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  const probes = [probe(), probe(), probe()];
+  try {
+    await task();
+  } finally {
+    going = false;
+    await Promise.all(probes);
+  }
+  return statuses;
+}
+
+/** Asks until the data plane has taken a change over. */
+async function until(wanted: number, ask: Ask = {}): Promise<void> {
+  while ((await statusOf(ask)) !== wanted);
+}
+
+test(`in ${cycles} cycles of create, rotate, swap and delete nobody gets through without a credential`, {
+  timeout: 30_000 + cycles * 2_000,
+}, async () => {
+  const statuses = await probing(async () => {
+    for (let i = 0; i < cycles; i++) {
+      const { gateway } = await call.create({
+        name: 'cycle',
+        backend: { service: 'echo' },
+        auth: { basic: { secretName: 'users' } },
+      });
+      await until(401);
+      const { generated: passwords } = await call.rotateSecret({ namespace: 'default', name: 'users' });
+      await until(200, basic('maria', passwords[0]?.value ?? ''));
+      await call.update({ id: gateway.id, auth: { apiKey: { secretName: 'keys' } } });
+      const { generated: keys } = await call.rotateSecret({ namespace: 'default', name: 'keys' });
+      await until(200, { headers: { 'x-api-key': keys[0]?.value ?? '' } });
+      await until(401, basic('maria', passwords[0]?.value ?? ''));
+      await call.delete({ id: gateway.id });
+      await until(404);
+    }
+  });
+  expect(new Set(statuses.keys())).toEqual(new Set([401, 404]));
+  expect(statuses.get(401)).toBeGreaterThan(cycles);
+});

@@ -27,6 +27,7 @@ export interface ShownRun {
   name: string;
   runId: string;
   createdAt: string;
+  actions: string[];
   status: {
     health: string;
     message: string | null;
@@ -52,6 +53,8 @@ export function comparable(runs: readonly ShownRun[], namespace: string): unknow
   let names: [string, string][] = [];
   for (const run of masked) {
     delete run['id'];
+    // Whether EXPOSE is among them depends on the Gateways that the whole cluster has, and others make some.
+    run.actions = run.actions.filter((action) => action !== 'EXPOSE');
     run.createdAt = 'time';
     run.status.since = 'time';
     const { service } = run.status;

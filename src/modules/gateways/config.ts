@@ -28,6 +28,15 @@ export const config = z.strictObject({
     .min(1)
     .default('auto')
     .describe('Who enforces protection: `auto` (by the controller of the Gateway) or the name of a policy back end.'),
+  takeoverSeconds: z
+    .number()
+    .min(0)
+    .max(60)
+    .default(1)
+    .describe(
+      'How long a new protected gateway stays closed after its controller has accepted the protection, in seconds. One more ' +
+        "than Envoy's drain time closes it to connections from before, too.",
+    ),
 });
 
 export type GatewaysConfig = z.infer<typeof config>;

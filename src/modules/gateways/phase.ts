@@ -35,6 +35,8 @@ export interface PhaseInput {
   strayed: boolean;
   /** The route itself names its policy: while that is missing, nobody gets through. */
   closed: boolean;
+  /** Nobody gets through until the controller has the policy. */
+  gated: boolean;
   names: Omit<ReasonNames, 'parent' | 'detail'>;
   now: Millis;
 }
@@ -57,7 +59,12 @@ const found = (phase: GatewayPhase, message: string, changesAt: Millis | null = 
 
 /** READY only when nothing speaks against it: route, parents and policy, for their present generations. */
 export function phaseOf(input: PhaseInput): Phase {
-  const findings = [...protection(input), ...input.parents.flatMap((parent) => parentFindings(input, parent))];
+  const opening = found('PROGRESSING', 'The gateway opens as soon as its protection is in force.');
+  const findings = [
+    ...(input.gated ? [opening] : []),
+    ...protection(input),
+    ...input.parents.flatMap((parent) => parentFindings(input, parent)),
+  ];
   if (input.route.metadata.deletionTimestamp) findings.push(found('DELETING', 'The gateway is being deleted.'));
   if (input.parents.length === 0) {
     findings.push(found('UNCLAIMED', 'The route names no Gateway, so nothing serves it. Choose a parent.'));

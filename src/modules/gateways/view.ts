@@ -3,6 +3,7 @@ import type { HTTPRoute } from '../../k8s/resources.ts';
 import { globalId } from '../../schema/ids.ts';
 import type { Millis, ObjectRef } from '../runs/service.ts';
 import { conditionsOf, referenceTo } from './conditions.ts';
+import { isGated } from './gate.ts';
 import { ownedByPlatform, policyNameOf, projectLabel } from './names.ts';
 import { type ParentLookup, takingListeners, urlOf } from './parents.ts';
 import { type ParentState, phaseOf } from './phase.ts';
@@ -46,6 +47,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     kind: auth.kind,
     wasProtected: sources.wasProtected,
     strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
+    gated: isGated(route),
     closed: extensionsOf(route).some((extension) => extension.name === policyNameOf(name)),
     names: {
       hostname: route.spec.hostnames?.[0] ?? 'any hostname',

@@ -29,6 +29,7 @@ const read = ['get', 'list', 'watch'];
 
 /** Writes go out with the caller's rights; only what a create that died left behind is swept with our own. */
 export const gatewayRules: readonly PolicyRule[] = [
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['patch'] },
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes', 'gateways', 'gatewayclasses'], verbs: read },
   { apiGroups: ['gateway.envoyproxy.io'], resources: ['securitypolicies'], verbs: [...read, 'patch', 'delete'] },
   { apiGroups: ['traefik.io'], resources: ['middlewares'], verbs: [...read, 'patch', 'delete'] },

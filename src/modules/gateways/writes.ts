@@ -113,27 +113,38 @@ export function changed(resource: Resource, name: string): SlipwayError {
   return new SlipwayError('CONFLICT', message, { reason: 'CHANGED' });
 }
 
-/** Deletes exactly the object that was read; an absent one is fine. */
+/**
+ * Deletes exactly the object that was read; an absent one is fine. `strict`: nobody may have changed what is desired of it
+ * meanwhile, as in `patchRead`.
+ */
 export async function deleteRead<T extends KubeObject>(
   kube: KubeClient,
   resource: Resource<T>,
   read: T,
   options: { dryRun?: boolean; strict?: boolean } = {},
 ): Promise<void> {
-  const { name, namespace, uid, resourceVersion } = read.metadata;
-  const preconditions = {
-    ...(uid !== undefined && { uid }),
-    ...(options.strict && resourceVersion !== undefined && { resourceVersion }),
-  };
-  try {
-    await kube.delete(resource, name, namespace, {
-      preconditions,
-      propagationPolicy: 'Background',
-      ...(options.dryRun && { dryRun: true }),
-    });
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return;
-    throw toSlipwayError(error, subjectOf(resource, name));
+  const { name, namespace = '', uid } = read.metadata;
+  let base = read;
+  for (let attempt = 1; ; attempt++) {
+    const { resourceVersion } = base.metadata;
+    const preconditions = {
+      ...(uid !== undefined && { uid }),
+      ...(options.strict && resourceVersion !== undefined && { resourceVersion }),
+    };
+    try {
+      await kube.delete(resource, name, namespace, {
+        preconditions,
+        propagationPolicy: 'Background',
+        ...(options.dryRun && { dryRun: true }),
+      });
+      return;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return;
+      const moved = options.strict && error instanceof ApiError && error.status === 409;
+      const now = moved ? await getOrNull(kube, resource, namespace, name) : null;
+      if (!now || attempt === 5 || !sameDesire(read, now)) throw toSlipwayError(error, subjectOf(resource, name));
+      base = now;
+    }
   }
 }
 
@@ -193,15 +204,15 @@ export const ownerFor = ({ apiVersion, kind, metadata: { name, uid = '' } }: HTT
   uid,
 });
 
-/** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer. */
-export function linkPatch(policy: Policy, route: HTTPRoute): JsonPatchOperation[] {
+/** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer unless said. */
+export function linkPatch(policy: Policy, route: HTTPRoute, stillPending = false): JsonPatchOperation[] {
   const owners = policy.metadata.ownerReferences ?? [];
   const owner = ownerFor(route);
   const operations: JsonPatchOperation[] = [];
   if (!owners.some(({ uid }) => uid === owner.uid)) {
     operations.push({ op: 'add', path: '/metadata/ownerReferences', value: [...owners, owner] });
   }
-  if (policy.metadata.annotations?.[pendingAnnotation] !== undefined) {
+  if (!stillPending && policy.metadata.annotations?.[pendingAnnotation] !== undefined) {
     operations.push({ op: 'remove', path: annotationPath(pendingAnnotation) });
   }
   return operations;

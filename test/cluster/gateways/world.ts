@@ -50,10 +50,16 @@ export async function createWorld(kubeconfig: string) {
     for (const name of ['lab', 'far']) {
       await envoy.kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
-    const slipway = await startSlipway(kubeconfig, envoy.parent);
-    stops.push(() => slipway.stop());
+    const start = async (takeoverSeconds: number) => {
+      const server = await startSlipway(kubeconfig, envoy.parent, takeoverSeconds);
+      stops.push(() => server.stop());
+      return server;
+    };
+    const slipway = await start(1);
     return {
       ...{ address: envoy.address, port: envoy.port, kube: envoy.kube, parent: envoy.parent, slipway, stop },
+      /** Another server, with another time for which new gateways stay closed. */
+      startSlipway: start,
       addService: (name: string, namespace: string) => envoy.addService(name, namespace),
       ask: (host: string, path: string, ask: Ask = {}) => send(envoy, host, path, ask),
       async startIssuer() {
@@ -69,12 +75,18 @@ export async function createWorld(kubeconfig: string) {
 }
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
-async function startSlipway(kubeconfig: string, parent: { namespace: string; name: string }) {
+async function startSlipway(kubeconfig: string, parent: { namespace: string; name: string }, takeoverSeconds: number) {
   const log = createLog(process.env['SLIPWAY_TEST_LOG'] ?? 'silent');
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-test-'));
   const server = await createServer({
     modules: [auth, runs, gateways],
-    config: { gateways: { parent: `${parent.namespace}/${parent.name}/http`, domain: 'services.example.org' } },
+    config: {
+      gateways: {
+        parent: `${parent.namespace}/${parent.name}/http`,
+        domain: 'services.example.org',
+        takeoverSeconds,
+      },
+    },
     cluster: await connect({ mode: 'KUBECONFIG', kubeconfig, namespace: 'lab', clock: systemClock, log }),
     ...{ port: 0, dataDir, log },
   });

@@ -5,7 +5,7 @@ import { globalId } from '../../../../src/schema/ids.ts';
 import { documents } from '../surface.ts';
 import type { Fault } from './api-proxy.ts';
 import { isOpen, type Operation, type Standing } from './cases.ts';
-import { type FailureWorld, type Held, type Replica, silentParent } from './world.ts';
+import { type FailureWorld, type Held, type Replica, playedParent } from './world.ts';
 
 /** A mutation during which requests fail, and everything that was wrong about it. */
 export interface Outcome {
@@ -19,7 +19,7 @@ export interface Circumstances {
   faults: ReadonlyMap<number, Fault>;
   /** Whether the client repeats the mutation until it is done. */
   repeated: boolean;
-  /** Whether a data plane serves it, and writes status; else nobody touches the objects but we. */
+  /** Whether the embedded data plane serves it; else a controller that takes over policies and routes in any order. */
   served: boolean;
 }
 
@@ -82,6 +82,7 @@ const wordOf = ({ auth }: Standing): string => Object.keys(auth)[0] ?? '';
 
 function routeIs({ route }: Held, standing: Standing): boolean {
   return (
+    route?.spec.rules?.[0]?.matches?.[0]?.headers === undefined &&
     route?.metadata.annotations?.['slipway.dev/auth'] === wordOf(standing) &&
     route.spec.rules?.[0]?.matches?.[0]?.path?.value === standing.pathPrefix
   );
@@ -153,7 +154,7 @@ interface Mutation {
 async function attempt(replica: Replica, name: string, { from, to, served }: Mutation): Promise<boolean> {
   const id = globalId('Gateway', `default/${name}`);
   const backend = { service: 'echo' };
-  const parent = served ? null : silentParent;
+  const parent = served ? null : playedParent;
   const [document, input] = !to
     ? [documents.delete, { id }]
     : from

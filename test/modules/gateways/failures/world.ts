@@ -33,7 +33,8 @@ export async function createWorld() {
     await seeding.createSecret({ basic: { namespace: 'default', name, users: [{ username: 'maria' }] } });
   }
   await seeding.createSecret({ apiKey: { namespace: 'default', name: 'keys', clients: ['lab'] } });
-  await addSilentParent(home);
+  await addPlayedParent(home);
+  const stopController = playController(home);
   const clock = createJumpClock();
   const well = await startReplica(home, clock, home.kubernetesUrl);
   let failing: FailingReplica | null = null;
@@ -72,17 +73,54 @@ export async function createWorld() {
     },
     async [Symbol.asyncDispose]() {
       await failing?.stop();
+      await stopController();
       await well.stop();
       await home.stop();
     },
   };
 }
 
-/** A Gateway of Envoy Gateway, which is not there. */
-export const silentParent = { namespace: 'default', name: 'silent' };
+/** A Gateway of Envoy Gateway; its controller is played, and says of each policy with a route that it has it. */
+export const playedParent = { namespace: 'default', name: 'played' };
 
-async function addSilentParent({ kube }: GatewaysServer): Promise<void> {
-  const { name, namespace } = silentParent;
+const programmed = {
+  type: 'Programmed',
+  status: 'True',
+  reason: 'Programmed',
+  message: '',
+  observedGeneration: 1,
+  lastTransitionTime: '2026-01-01T00:00:00Z',
+};
+
+/** Accepts the policies of routes that name the Gateway; resolves when all is written. */
+function playController({ kube, embedded }: GatewaysServer): () => Promise<void> {
+  let writing = Promise.resolve();
+  const look = async (name: string): Promise<void> => {
+    const route = embedded.api.get(httpRoutes, 'default', name);
+    const policy = embedded.api.get(securityPolicies, 'default', `${name}-sp`);
+    if (route?.spec.parentRefs?.[0]?.name !== playedParent.name || !policy) return;
+    const { generation = 1 } = policy.metadata;
+    const condition = { ...programmed, type: 'Accepted', reason: 'Accepted', observedGeneration: generation };
+    if (policy.status?.ancestors?.[0]?.conditions?.[0]?.observedGeneration === generation) return;
+    const ancestors = [{ ancestorRef: playedParent, controllerName: 'x/y', conditions: [condition] }];
+    const path = { status: { ancestors } };
+    await kube.patch(securityPolicies, policy.metadata.name, 'default', path, { subresource: 'status' });
+  };
+  const soon = (name: string) => {
+    writing = writing.then(() => look(name)).catch(() => {});
+  };
+  const stops = [
+    embedded.api.observe(httpRoutes, ({ object }) => soon(object.metadata.name)),
+    embedded.api.observe(securityPolicies, ({ object }) => soon(object.metadata.name.replace(/-sp$/, ''))),
+  ];
+  return async () => {
+    for (const stop of stops) stop();
+    await writing;
+  };
+}
+
+async function addPlayedParent({ kube }: GatewaysServer): Promise<void> {
+  const { name, namespace } = playedParent;
   await kube.create(gatewayClasses, {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'GatewayClass',
@@ -95,6 +133,13 @@ async function addSilentParent({ kube }: GatewaysServer): Promise<void> {
     metadata: { name, namespace },
     spec: { gatewayClassName: name, listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
   });
+  await kube.patch(
+    gatewayResource,
+    name,
+    namespace,
+    { status: { conditions: [programmed] } },
+    { subresource: 'status' },
+  );
 }
 
 export type FailureWorld = Awaited<ReturnType<typeof createWorld>>;
@@ -124,7 +169,15 @@ async function startFailingReplica(home: GatewaysServer, clock: Clock): Promise<
 async function startReplica({ embedded, dataDir }: GatewaysServer, clock: Clock, url: string): Promise<Replica> {
   const log = createLog(process.env['SLIPWAY_TEST_LOG'] ?? 'silent');
   const cluster = await connect({ mode: 'EMBEDDED', embedded: { ...embedded, url }, clock, log });
-  const server = await createServer({ modules: [runs, gateways], config: {}, cluster, port: 0, dataDir, log, clock });
+  const server = await createServer({
+    modules: [runs, gateways],
+    config: { gateways: { takeoverSeconds: 0 } },
+    cluster,
+    port: 0,
+    dataDir,
+    log,
+    clock,
+  });
   await server.cluster.synced();
   return {
     async query(document, variables) {

@@ -10,6 +10,8 @@ export default defineConfig({
     pool: 'forks',
     // Nothing keeps state at module scope, so files share what they import: a third of the time.
     isolate: false,
+    // Half of the time is waiting for other processes, so the runner needs no processor for itself.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -142,14 +142,12 @@ describe("callers by the cluster's own RBAC", () => {
     await cluster.kube.delete(roleBindings, 'sue-view', theirs);
     let over = false;
     void socket.closed.then(() => (over = true));
-    const began = clock.now();
-    while (!over) {
+    for (let second = 0; second < 35 && !over; second++) {
       clock.advance(1000);
       // Each second the server asks the cluster anew; this has an answer of its own to wait for.
       await product.query(query);
-      if (clock.now() - began > 60_000) break;
     }
+    // No more time passes: what is decided by now is on its way.
     expect(await socket.closed).toBe(4403);
-    expect(clock.now() - began).toBeLessThanOrEqual(35_000);
   });
 });

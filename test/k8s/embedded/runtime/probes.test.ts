@@ -102,6 +102,8 @@ describe('a startup probe', () => {
     await world.pod('web', { ...waiting, startupProbe: startup, readinessProbe });
     await clock.step(0);
     expect(await isReady(false)).toMatchObject({ started: false });
+    // The first try has failed, and the next is due.
+    await clock.waited(50);
     writeFileSync(`${flag}.started`, '');
     await clock.step(50);
     await world.container('web', ({ started }) => started === true);

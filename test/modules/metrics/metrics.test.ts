@@ -100,7 +100,7 @@ test('calls of services count by outcome', async () => {
 
 test('whatever names users choose, the number of series stays below 500', async () => {
   await using server = await start();
-  const names = fc.sample(fc.stringMatching(/^[a-z_]{1,30}$/), 200);
+  const names = fc.sample(fc.stringMatching(/^user_[a-z_]{1,30}$/), 200);
   await Promise.all(
     names.flatMap((name) => [
       server.query(`query ${name} { ${name}: viewer { name } }`),

@@ -5,6 +5,7 @@ import { BootError, type Problem } from './boot-error.ts';
 import type { AnyModule } from './module.ts';
 import { hostName } from './http-guard.ts';
 import { environmentName } from './registry.ts';
+import { socketLimits } from './server/socket-limits.ts';
 
 const port = (value: number, description: string) =>
   z.coerce.number().int().min(0).max(65535).default(value).describe(description);
@@ -54,6 +55,18 @@ export const settingsSchema = z.object({
     .describe(
       'How long new connections are still served after SIGTERM, until nobody sends them any more. Default: 5000 in a cluster, else 0.',
     ),
+  SLIPWAY_MAX_SOCKETS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(socketLimits.sockets)
+    .describe('WebSockets at once on one server; the next is refused with 503.'),
+  SLIPWAY_MAX_SOCKETS_PER_CALLER: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(socketLimits.socketsPerCaller)
+    .describe('WebSockets at once of one signed-in caller; the next is closed with 1013.'),
   SLIPWAY_CLUSTER: z
     .enum(['embedded', 'kubeconfig', 'in-cluster'])
     .default('embedded')

@@ -17,6 +17,7 @@ import { type Drain, createDrain } from './server/drain.ts';
 import { presentError } from './server/errors.ts';
 import { listen } from './server/listen.ts';
 import { checkListener, headersOf } from './server/sign-in.ts';
+import { type SocketLimits, socketLimits } from './server/socket-limits.ts';
 import { tour } from './server/tour.ts';
 import { serveWebSocket } from './server/websocket.ts';
 import { createGraphQL } from './server/yoga.ts';
@@ -40,6 +41,8 @@ export interface ServerOptions {
   clock?: Clock;
   /** How long new connections are still served once the server is stopped. @default 0 */
   drainMs?: number;
+  /** @default 2,000 sockets, 10 of one caller */
+  socketLimits?: Partial<SocketLimits>;
 }
 
 export interface RunningServer {
@@ -89,7 +92,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     const guard = createHttpGuard({ bodyTypes: ['application/json'], allowsHost: (name) => hosts.has(name), origins });
     const graphql = (req: IncomingMessage, res: ServerResponse, caller: Caller) => yoga(req, res, { caller } as never);
     server.on('request', httpHandler({ guard, origins, source, graphql, drain }));
-    const sockets = serveWebSocket(server, yoga, source, guard);
+    const sockets = serveWebSocket(server, yoga, source, guard, { ...socketLimits, ...options.socketLimits });
     const url = await listen(server, { host, port: options.port }, ownSettings);
     const started = modules;
     const stop = async (): Promise<void> => {

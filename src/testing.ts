@@ -14,6 +14,7 @@ import { type Log, createLog } from './log.ts';
 import { type AnyModule, defineModule } from './module.ts';
 import { builtinModules } from './modules/index.ts';
 import { type RunningServer, createServer } from './server.ts';
+import type { SocketLimits } from './server/socket-limits.ts';
 
 export interface TestServerOptions {
   /** @default the built-in modules */
@@ -36,6 +37,8 @@ export interface TestServerOptions {
   kubeconfig?: (embedded: EmbeddedCluster) => Promise<string>;
   /** How long new connections are still served once the server is stopped. @default 0 */
   drainMs?: number;
+  /** @default 2,000 sockets, 10 of one caller */
+  socketLimits?: Partial<SocketLimits>;
 }
 
 export interface GraphQLAnswer<Data = Record<string, unknown>> {
@@ -109,6 +112,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       log,
       clock,
       drainMs: options.drainMs ?? 0,
+      ...(options.socketLimits && { socketLimits: options.socketLimits }),
     });
     stops.push(() => server.stop());
     await server.cluster.synced();

@@ -27,6 +27,8 @@ const carried = [
   'SLIPWAY_NAMESPACE',
   'SLIPWAY_LOG_LEVEL',
   'SLIPWAY_DRAIN_MS',
+  'SLIPWAY_MAX_SOCKETS',
+  'SLIPWAY_MAX_SOCKETS_PER_CALLER',
 ];
 /** Modules that keep a history, each under the key `historyUrl`. */
 const historians = ['invoke', 'health'];

@@ -34,6 +34,10 @@ export async function serve(
       ...(settings.SLIPWAY_ALLOWED_HOSTS && { allowedHosts: settings.SLIPWAY_ALLOWED_HOSTS }),
       ...(settings.SLIPWAY_ALLOWED_ORIGINS && { allowedOrigins: settings.SLIPWAY_ALLOWED_ORIGINS }),
       drainMs: settings.SLIPWAY_DRAIN_MS ?? (settings.SLIPWAY_CLUSTER === 'in-cluster' ? usualDrainMs : 0),
+      socketLimits: {
+        sockets: settings.SLIPWAY_MAX_SOCKETS,
+        socketsPerCaller: settings.SLIPWAY_MAX_SOCKETS_PER_CALLER,
+      },
       dataDir,
       log,
     });

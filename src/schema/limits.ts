@@ -23,6 +23,9 @@ export const limits = {
   messageBytes: 65_536,
   /** Operations at once on one WebSocket. */
   socketOperations: 32,
+  /** Messages of one signed-in WebSocket in `messagesMs`. */
+  messages: 100,
+  messagesMs: 10_000,
 } as const;
 
 function exceeded(what: string, limit: number, reason: string): GraphQLError {

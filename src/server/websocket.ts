@@ -12,6 +12,7 @@ import { limits } from '../schema/limits.ts';
 import { deliver } from './delivery.ts';
 import { presentError } from './errors.ts';
 import { atExpiry, headersOf } from './sign-in.ts';
+import { type MessageRate, type SocketLimits, countMessages, countSocketsByCaller } from './socket-limits.ts';
 import type { GraphQLHandler } from './yoga.ts';
 
 const terminateAfterMs = 5_000;
@@ -21,6 +22,7 @@ interface Extra {
   socket: WebSocket;
   request: IncomingMessage;
   caller?: Caller;
+  rate?: MessageRate;
   aborter: AbortController;
   /** Queries and mutations under way: a client would send them again if the socket closed before their answer. */
   answering: Set<string>;
@@ -43,15 +45,19 @@ export function serveWebSocket(
   yoga: GraphQLHandler,
   source: ContextSource,
   guard: (request: IncomingMessage) => Refusal | null,
+  atMost: SocketLimits,
 ): WebSocketSurface {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.messageBytes });
   const connected = new Map<WebSocket, Extra>();
+  const byCaller = countSocketsByCaller(atMost);
+  const full = () => sockets.clients.size >= atMost.sockets;
   let closing = false;
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
-    const status = closing ? 503 : request.url?.split('?')[0] === '/graphql' ? guard(request)?.status : 404;
+    const status = closing || full() ? 503 : request.url?.split('?')[0] === '/graphql' ? guard(request)?.status : 404;
     if (status !== undefined) {
-      stream.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      const later = status === 503 ? 'Retry-After: 1\r\n' : '';
+      stream.end(`HTTP/1.1 ${status} Refused\r\n${later}Connection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, stream, head, (socket) => sockets.emit('connection', socket, request));
@@ -80,6 +86,14 @@ export function serveWebSocket(
           if (error.code !== 'UNAUTHENTICATED') extra.socket.close(1013, 'Try again later');
           return false;
         }
+        if (!byCaller.take(extra.caller, extra.socket)) {
+          extra.socket.close(1013, `At most ${atMost.socketsPerCaller} sockets at once for one caller`);
+          return false;
+        }
+        if (!extra.caller.local) {
+          const flooded = () => closeSocket(extra.socket, 1013, 'Too many messages, try again later', source);
+          extra.rate = countMessages(extra.socket, source.clock, flooded);
+        }
         const end = () => closeSocket(extra.socket, 4403, 'Token expired', source);
         extra.socket.once('close', atExpiry(source.clock, extra.caller, end));
         return true;
@@ -99,13 +113,10 @@ export function serveWebSocket(
         extra.answering.add(id);
         // What comes after the closing frame went out is no longer signed in.
         if (!caller || extra.socket.readyState !== extra.socket.OPEN) return [coded(signedOut())];
-        if (Object.keys(ctx.subscriptions).length > limits.socketOperations) {
-          const error = new SlipwayError(
-            'RATE_LIMITED',
-            `At most ${limits.socketOperations} operations at once on one socket.`,
-          );
-          return [new GraphQLError(error.message, { extensions: { code: error.code } })];
-        }
+        if (Object.keys(ctx.subscriptions).length > limits.socketOperations)
+          return [rateLimited(`At most ${limits.socketOperations} operations at once on one socket.`)];
+        if (extra.rate?.exceeded)
+          return [rateLimited(`At most ${limits.messages} messages in ${limits.messagesMs / 1000} s on one socket.`)];
         const end = (code: number, reason: string) => closeSocket(extra.socket, code, reason, source);
         const enveloped = yoga.getEnveloped({
           req: extra.request,
@@ -133,6 +144,11 @@ export function serveWebSocket(
     sockets,
     0,
   );
+  sockets.on('connection', (socket: WebSocket) => {
+    // graphql-ws prints what a stranger sends wrong, and says that our code is to blame; ws has closed it by its code.
+    socket.removeAllListeners('error');
+    socket.on('error', (error) => source.log.debug({ err: error }, 'a WebSocket sent what is none'));
+  });
   const coded = (error: unknown) => presentError(error, source.log, crypto.randomUUID());
   return {
     async leave(spreadMs) {
@@ -199,6 +215,10 @@ interface EnvelopedTools {
   parse(source: string): ExecutionArgs['document'];
   validate(schema: ExecutionArgs['schema'], document: ExecutionArgs['document']): readonly unknown[];
   contextFactory(): Promise<unknown>;
+}
+
+function rateLimited(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'RATE_LIMITED' } });
 }
 
 function signedOut(): SlipwayError {

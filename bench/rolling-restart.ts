@@ -7,11 +7,12 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { startBalancer } from '../test/operations/balancer.ts';
 import { startLoad } from '../test/operations/load.ts';
+import { type Figure, report, round, scaled } from './rig/figures.ts';
 import { type Restart, startCluster, startReplica } from '../test/operations/replicas.ts';
 
-const rounds = 10;
+const rounds = scaled(10);
 const requestsPerSecond = 200;
-const sockets = 500;
+const sockets = scaled(500);
 const drainMs = 5_000;
 /** Every so many requests one creates a run: a request that was carried out twice would be a CONFLICT. */
 const readsPerWrite = 200;
@@ -87,9 +88,10 @@ function subscribe(url: string): Subscriptions {
   };
 }
 
-/** One row of figures. */
-export async function benchRollingRestart(): Promise<Record<string, Record<string, number | string>>> {
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-rolling-'));
+const named = (counts: ReadonlyMap<number, number>): string =>
+  [...counts].map(([code, count]) => `${code}: ${count}`).join(', ');
+
+async function measure(folder: string) {
   const balancer = await startBalancer();
   const cluster = await startCluster(folder);
   const settings = { drainMs, kubeconfig: cluster.kubeconfig };
@@ -99,35 +101,55 @@ export async function benchRollingRestart(): Promise<Record<string, Record<strin
   const load = startLoad(balancer.url, { keeping: 24, opening: 8, next: paced() });
   const subscriptions = subscribe(balancer.url);
   const restarts: Restart[] = [];
-  for (let round = 0; round < rounds; round++) {
-    for (const replica of replicas) {
-      restarts.push(await replica.restart());
-    }
+  for (let done = 0; done < rounds; done++) {
+    for (const replica of replicas) restarts.push(await replica.restart());
   }
   await load.stop();
-  const codes = [...subscriptions.codes].map(([code, count]) => `${code}: ${count}`).join(', ');
+  // Those of our own end are none.
+  const codes = named(subscriptions.codes);
   await subscriptions.stop();
   await Promise.all(replicas.map((replica) => replica.stop()));
   await balancer.stop();
   await cluster.stop();
-  await rm(folder, { recursive: true, force: true });
-  const { failures } = load;
-  if (failures.length > 0) process.stderr.write(`${[...new Set(failures)].slice(0, 10).join('\n')}\n`);
-  return {
-    [`${rounds} rounds, ${requestsPerSecond} requests/s, ${sockets} sockets`]: {
-      'requests answered': load.answered,
-      'requests lost': failures.length,
-      'sockets closed': codes,
-      'subscriptions lost': subscriptions.failures.length,
-      'longest s until a socket was SYNCED again': Math.max(0, ...subscriptions.gaps) / 1000,
-      'longest s until it left the balancer': Math.max(...restarts.map((restart) => restart.secondsToLeave)),
-      'longest s to end': Math.max(...restarts.map((restart) => restart.secondsToEnd)),
-      'exit codes': [...new Set(restarts.map(({ exitCode }) => exitCode))].join(', '),
-    },
-  };
+  return { load, subscriptions, codes, restarts };
 }
 
-if (import.meta.main) {
-  // oxlint-disable-next-line no-console -- a table is what it is for
-  console.table(await benchRollingRestart());
+export async function benchRollingRestart(): Promise<Figure[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-rolling-'));
+  const { load, subscriptions, codes, restarts } = await measure(folder);
+  await rm(folder, { recursive: true, force: true });
+  const { failures, answered } = load;
+  for (const failure of [...new Set(failures)].slice(0, 10)) process.stderr.write(`${failure}\n`);
+  const longest = (seconds: readonly number[]) => `${round(Math.max(0, ...seconds))} s`;
+  return [
+    {
+      what: `requests lost in ${rounds} rounds of 2 replicas, ${requestsPerSecond} requests/s, ${sockets} sockets`,
+      ours: `${failures.length} of ${answered + failures.length}`,
+      comparedWith: '0',
+    },
+    {
+      what: `of ${Math.ceil((answered + failures.length) / readsPerWrite)} mutations, those carried out twice`,
+      ours: `${failures.filter((failure) => failure.includes('CONFLICT')).length}`,
+      comparedWith: '0',
+    },
+    { what: 'sockets closed, by code', ours: codes, comparedWith: '1001' },
+    { what: 'subscriptions lost', ours: `${subscriptions.failures.length}`, comparedWith: '0' },
+    { what: 'until all is told again on a closed socket, longest', ours: longest(subscriptions.gaps) },
+    {
+      what: 'from SIGTERM until no new connection comes, longest',
+      ours: longest(restarts.map(({ secondsToLeave }) => secondsToLeave)),
+    },
+    {
+      what: 'from SIGTERM to the end, longest',
+      ours: longest(restarts.map(({ secondsToEnd }) => secondsToEnd)),
+      comparedWith: 'allowed: 25 s',
+    },
+    {
+      what: 'exit codes',
+      ours: [...new Set(restarts.map(({ exitCode }) => exitCode))].join(', '),
+      comparedWith: '0',
+    },
+  ];
 }
+
+if (import.meta.main) report(await benchRollingRestart());

@@ -53,7 +53,7 @@ export const settingsSchema = z.object({
     .max(8_000)
     .optional()
     .describe(
-      'How long new connections are still served after SIGTERM, until nobody sends them any more. Default: 5000 in a cluster, else 0.',
+      'How long new connections are still served after SIGTERM at least; longer while clients come. Default: 5000 in a cluster, else 0.',
     ),
   SLIPWAY_MAX_SOCKETS: z.coerce
     .number()

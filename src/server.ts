@@ -39,7 +39,7 @@ export interface ServerOptions {
   log: Log;
   /** @default the system's clock */
   clock?: Clock;
-  /** How long new connections are still served once the server is stopped. @default 0 */
+  /** How long new connections are still served once the server is stopped, at least; with 0 not at all. @default 0 */
   drainMs?: number;
   /** @default 2,000 sockets, 10 of one caller */
   socketLimits?: Partial<SocketLimits>;
@@ -56,12 +56,14 @@ export interface RunningServer {
 
 /**
  * Whoever sends too slowly is cut (looked after every five seconds), and no single client may hold all connections. After
- * so many requests a connection ends, so that clients spread over the replicas.
+ * so many requests a connection ends, so that clients spread over the replicas. Idle ones are kept for longer than clients
+ * are told, so that none is closed while a request is on its way: load balancers, which do not listen, keep them for 60 s.
  */
 const httpLimits = {
   headersTimeout: 10_000,
   requestTimeout: 35_000,
   keepAliveTimeout: 5_000,
+  keepAliveTimeoutBuffer: 60_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16_384,
 };
@@ -85,7 +87,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     const server = createHttpServer(httpLimits);
     server.maxConnections = maxConnections;
     server.maxRequestsPerSocket = maxRequestsPerSocket;
-    const drain = createDrain({ server, clock });
+    const drain = createDrain({ server, clock, log, isProbe });
     const yoga = createGraphQL(schema, source, (response) => drain.stream(response));
     const origins = new Set(allowedOrigins);
     const hosts = new Set([host, ...allowedHosts]);
@@ -120,13 +122,16 @@ interface HttpParts {
   drain: Drain;
 }
 
+const pathOf = ({ url = '/' }: IncomingMessage): string => url.split('?')[0] ?? '/';
+const isProbe = (request: IncomingMessage): boolean => ['/livez', '/readyz'].includes(pathOf(request));
+
 /** Probes first, then the guard, then who is calling, and only then anything else. */
 function httpHandler(parts: HttpParts): (request: IncomingMessage, response: ServerResponse) => void {
   const { guard, origins, source, drain } = parts;
   return (request, response) => {
     drain.track(response);
     response.setHeader('x-content-type-options', 'nosniff');
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const path = pathOf(request);
     if (path === '/livez') return answer(response, 200, { status: 'ok' });
     if (path === '/readyz')
       return readiness(response, [

@@ -35,7 +35,8 @@ export function startLoad(
         if (answer.statusCode !== 200 || text.includes('"errors"')) failures.push(`${answer.statusCode} ${text}`);
         else answered += 1;
       } catch (error) {
-        failures.push(String(error));
+        const { code } = error as NodeJS.ErrnoException;
+        failures.push(code ? `${code}: ${String(error)}` : String(error));
       }
     }
   }

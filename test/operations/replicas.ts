@@ -4,7 +4,7 @@ import type { Balancer } from './balancer.ts';
 
 export interface Restart {
   exitCode: number | null;
-  /** From the signal until no new connection goes to it: more than it drains, and requests are lost. */
+  /** From the signal until no new connection goes to it: more than the 12 s it waits, and requests are lost. */
   secondsToLeave: number;
   /** From the signal to its end. */
   secondsToEnd: number;
@@ -54,8 +54,7 @@ export async function startReplica(
     async restart() {
       const began = performance.now();
       running.child.kill('SIGTERM');
-      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections. Where the
-      // machine is too busy for that to come in time, requests are lost, and counted as such.
+      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections.
       await Promise.race([notReady(url).then(() => balancer.connections(url, 2)), running.ended]);
       balancer.remove(url);
       const secondsToLeave = (performance.now() - began) / 1000;

@@ -8,8 +8,10 @@ import { health } from '../../src/modules/health/index.ts';
 import { runs } from '../../src/modules/runs/index.ts';
 import { type TestServer, startTestServer } from '../../src/testing.ts';
 import { createTestClock } from '../faults/test-clock.ts';
+import { until } from '../faults/watching.ts';
 
-const lagMs = 5_000;
+/** Less than the second for which it must be quiet, so that one while is all of it; and nobody else waits so long. */
+const lagMs = 997;
 
 /** A server with a slow path, a slow mutation, and a clock moved by hand. */
 async function startDraining() {
@@ -45,7 +47,27 @@ async function startDraining() {
     },
   });
   const server = await startTestServer({ modules: [runs, health, slow], clock, drainMs: lagMs });
-  return { server, clock, waits, begun: begun.promise, release: () => released.resolve('done') };
+  const whiles = () => waits.filter((ms) => ms === lagMs).length;
+  /** In the while of this number new connections are served. */
+  const inWhile = async (number: number): Promise<void> => {
+    clock.advance(0);
+    await until(() => whiles() === number);
+  };
+  return {
+    ...{ server, clock, waits, whiles, inWhile, begun: begun.promise },
+    release: () => released.resolve('done'),
+    /** The time is over for which new connections are served. */
+    leave: async (): Promise<void> => {
+      await inWhile(whiles() + 1);
+      clock.advance(lagMs);
+      await gone(server);
+    },
+  };
+}
+
+/** Asked again and again, since nothing tells when a listener has closed. */
+async function gone(server: TestServer): Promise<void> {
+  while (!(await refused(server)));
 }
 
 async function get(server: TestServer, path: string, options: RequestOptions = {}) {
@@ -95,29 +117,72 @@ async function openSocket(server: TestServer, query: string) {
   return { socket, messages, closed, answered: answered.promise };
 }
 
+const viewer = '/graphql?query={viewer{name}}';
 const subscription = 'subscription { serviceHealthChanged { type } }';
 
 test('from the first moment it is not ready, and still serves new connections, each for one answer', async () => {
-  const { server, clock } = await startDraining();
+  const { server, leave } = await startDraining();
   expect((await get(server, '/readyz')).status).toBe(200);
   const stopped = server.server.stop();
   const { status, text } = await get(server, '/readyz');
   expect([status, JSON.parse(text).reasons]).toEqual([503, ['server: it is shutting down.']]);
   expect((await get(server, '/livez')).status).toBe(200);
-  const answer = await get(server, '/graphql?query={viewer{name}}', { agent: new Agent({ keepAlive: true }) });
+  const answer = await get(server, viewer, { agent: new Agent({ keepAlive: true }) });
   expect([answer.status, answer.connection]).toEqual([200, 'close']);
+  await leave();
+  await stopped;
+  await server.stop();
+});
+
+test('as long as new clients are sent to it they are served, whatever probes do', async () => {
+  const { server, clock, inWhile } = await startDraining();
+  const stopped = server.server.stop();
+  await inWhile(1);
+  expect((await get(server, viewer)).status).toBe(200);
   clock.advance(lagMs);
-  expect(await refused(server)).toBe(true);
+  await inWhile(2);
+  expect((await get(server, viewer)).status).toBe(200);
+  clock.advance(lagMs);
+  await inWhile(3);
+  expect((await get(server, '/readyz')).status).toBe(503);
+  clock.advance(lagMs);
+  await gone(server);
+  await stopped;
+  await server.stop();
+});
+
+test('after 12 s nobody else is served, though more would come', async () => {
+  const { server, clock, whiles, inWhile } = await startDraining();
+  const stopped = server.server.stop();
+  for (let passed = lagMs; passed < 12_000 + lagMs; passed += lagMs) {
+    await inWhile(whiles() + 1);
+    expect((await get(server, viewer)).status).toBe(200);
+    clock.advance(lagMs);
+  }
+  await gone(server);
+  await stopped;
+  await server.stop();
+});
+
+test('who connects at the last moment is served', async () => {
+  const { server, clock, inWhile } = await startDraining();
+  const stopped = server.server.stop();
+  await inWhile(1);
+  // Nothing of it has been accepted when the time is over.
+  const answer = get(server, viewer);
+  clock.advance(lagMs);
+  expect(await answer).toMatchObject({ status: 200, connection: 'close' });
+  while (!(await refused(server))) clock.advance(lagMs);
   await stopped;
   await server.stop();
 });
 
 test('what is under way is completed, on a connection that ends with it', async () => {
-  const { server, clock, begun, release } = await startDraining();
+  const { server, leave, begun, release } = await startDraining();
   const answer = get(server, '/slow', { agent: new Agent({ keepAlive: true }) });
   await begun;
   const stopped = server.server.stop();
-  clock.advance(lagMs);
+  await leave();
   release();
   expect(await answer).toEqual({ status: 200, text: 'done', connection: 'close' });
   await stopped;
@@ -125,13 +190,30 @@ test('what is under way is completed, on a connection that ends with it', async 
 });
 
 test('an idle connection is not cut while a request may be on its way', async () => {
-  const { server, clock } = await startDraining();
+  const { server, leave } = await startDraining();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   expect((await get(server, '/livez', { agent })).connection).toBe('keep-alive');
   const stopped = server.server.stop();
-  clock.advance(lagMs);
-  expect(await refused(server)).toBe(true);
+  await leave();
   expect(await get(server, '/livez', { agent })).toMatchObject({ status: 200, connection: 'close' });
+  await stopped;
+  await server.stop();
+});
+
+test('an idle connection is closed when its client has long been told to leave it', async () => {
+  const { server, clock, leave } = await startDraining();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const outgoing = request(`${server.url}/livez`, { agent });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  expect(response.headers['keep-alive']).toBe('timeout=5, max=1000');
+  const closed = once(response.socket, 'close');
+  response.resume();
+  await once(response, 'end');
+  const stopped = server.server.stop();
+  await leave();
+  clock.advance(6_000 - lagMs);
+  await closed;
   await stopped;
   await server.stop();
 });
@@ -148,12 +230,11 @@ test('after 20 s what is still under way is cut', async () => {
 });
 
 test('sockets are closed with 1001 at different moments, after new connections have ended', async () => {
-  const { server, clock, waits } = await startDraining();
+  const { server, clock, waits, leave } = await startDraining();
   const sockets = await Promise.all(Array.from({ length: 20 }, () => openSocket(server, subscription)));
   await Promise.all(sockets.map(({ answered }) => answered));
   const stopped = server.server.stop();
-  clock.advance(lagMs);
-  expect(await refused(server)).toBe(true);
+  await leave();
   expect(sockets.map(({ socket }) => socket.readyState)).toEqual(sockets.map(() => WebSocket.OPEN));
   // Only chance makes fractions.
   const moments = waits.filter((ms) => !Number.isInteger(ms));
@@ -168,12 +249,11 @@ test('sockets are closed with 1001 at different moments, after new connections h
 });
 
 test('a socket is not closed before the mutation on it is answered', async () => {
-  const { server, clock, begun, release } = await startDraining();
+  const { server, clock, begun, release, leave } = await startDraining();
   const { messages, closed } = await openSocket(server, 'mutation { slow }');
   await begun;
   const stopped = server.server.stop();
-  clock.advance(lagMs);
-  expect(await refused(server)).toBe(true);
+  await leave();
   clock.advance(lagMs);
   release();
   expect(await closed).toBe(1001);
@@ -183,7 +263,7 @@ test('a socket is not closed before the mutation on it is answered', async () =>
 });
 
 test('a stream of events over SSE breaks off instead of completing, so its client comes back', async () => {
-  const { server, clock } = await startDraining();
+  const { server, clock, leave } = await startDraining();
   const outgoing = request(`${server.url}/graphql?query=${encodeURIComponent(subscription)}`, {
     headers: { accept: 'text/event-stream' },
   });
@@ -194,8 +274,7 @@ test('a stream of events over SSE breaks off instead of completing, so its clien
   await once(response, 'data');
   const broken = once(response, 'error');
   const stopped = server.server.stop();
-  clock.advance(lagMs);
-  expect(await refused(server)).toBe(true);
+  await leave();
   clock.advance(lagMs);
   expect((await broken)[0].code).toBe('ECONNRESET');
   expect(text).toContain('SYNCED');

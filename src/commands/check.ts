@@ -57,14 +57,15 @@ function identityOf(user: string): Identity {
 async function report(target: Target): Promise<CheckResult> {
   const { plan, transport, client } = target;
   const names = plan.modules.map(({ module }) => module.name).join(', ');
-  const head = [line('Cluster', transport.url), line('Modules', names)];
+  const proxy = transport.proxy === null ? [] : [line('Proxy', transport.proxy)];
+  const head = [line('Cluster', transport.url), ...proxy, line('Modules', names)];
   let version: string;
   let user: string | null;
   try {
     ({ gitVersion: version } = await transport.json<{ gitVersion: string }>({ method: 'GET', path: '/version' }));
     user = await whoAmI(client);
   } catch (error) {
-    return result(head, [{ module: 'cluster', ...unreachable(error) }]);
+    return result(head, [{ module: 'cluster', ...unreachable(error, transport.proxy) }]);
   }
   head[0] = line('Cluster', `${transport.url}, Kubernetes ${version}`);
   head.push(line('Identity', user ?? 'not told by this cluster'));
@@ -93,10 +94,10 @@ async function findings({ plan, transport, client, namespaces }: Target): Promis
   return [...kinds, ...rights, ...own];
 }
 
-function unreachable(error: unknown): Finding {
+function unreachable(error: unknown, proxy: string | null): Finding {
   if (!(error instanceof ApiError)) throw error;
   if (error.status === 401) {
-    const message = 'the API server does not accept the credentials (401).';
+    const message = `the credentials are not accepted (401): ${error.message}.`;
     return { message, remedy: 'Renew them: kubectl with the same kubeconfig says more.' };
   }
   if (error.status === 403) {
@@ -106,9 +107,11 @@ function unreachable(error: unknown): Finding {
       remedy: 'To check the rights of another user with --as, you need the right to impersonate them.',
     };
   }
+  const way = proxy === null ? '' : ` through the proxy ${proxy}`;
+  const orProxy = proxy === null ? '' : ', the proxy, NO_PROXY';
   return {
-    message: `it can't be reached: ${error.message}.`,
-    remedy: 'Correct SLIPWAY_CLUSTER, KUBECONFIG or the network.',
+    message: `it can't be reached${way}: ${error.message}.`,
+    remedy: `Correct SLIPWAY_CLUSTER, KUBECONFIG${orProxy} or the network.`,
   };
 }
 

@@ -106,7 +106,9 @@ export interface RawApi {
   readonly origin: string;
   /** Stands before `/api`; without a final slash. */
   readonly pathPrefix: string;
-  /** Opens connections with our certificates and trust, and no proxy of the environment. */
+  /** A proxy reads the requests and passes them on: what is 407 is its own answer. */
+  readonly forwarded: boolean;
+  /** Opens connections with our certificates and trust, through the proxy to the API server if there is one. */
   readonly connect: buildConnector.connector;
   /** Our credentials and whom we act as: for each request anew, since tokens rotate. */
   headers(): Promise<readonly { name: string; value: string }[]>;

@@ -30,8 +30,8 @@ export interface ConnectOptions {
   /** EMBEDDED mode: the started cluster. */
   embedded?: (EmbeddedInfo & { readonly url: string }) | undefined;
   /**
-   * The process's. In IN_CLUSTER mode it has the API server's address (absent: its name in the cluster's DNS), in
-   * KUBECONFIG mode it is what a program that gets credentials sees.
+   * The process's. It may name a proxy. In IN_CLUSTER mode it has the API server's address (absent: its name in the
+   * cluster's DNS), in KUBECONFIG mode it is what a program that gets credentials sees.
    */
   environment?: Readonly<Record<string, string | undefined>> | undefined;
   clock: Clock;
@@ -46,10 +46,9 @@ export async function connect(options: ConnectOptions): Promise<ClusterConnectio
   return { open: (watches) => Promise.resolve(openCluster(options, endpoint, watches)) };
 }
 
-/** HTTP to the cluster without caches: for a look at it. Rejects as `connect` does. */
+/** HTTP to the cluster without caches: for a look at it. Throws as `connect` rejects. */
 export function openTransport(options: ConnectOptions): Transport {
-  const { url, tls, credentials } = endpointOf(options);
-  return createTransport({ url, tls, ...(credentials && { credentials }) });
+  return createTransport(endpointOf(options));
 }
 
 function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }: ConnectOptions): Endpoint {
@@ -59,7 +58,8 @@ function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }:
     case 'IN_CLUSTER':
       return readInCluster({ ...(environment && { environment }) });
     case 'EMBEDDED': {
-      if (embedded) return { url: embedded.url, tls: readTls({}), credentials: undefined, namespace: undefined };
+      if (embedded)
+        return { url: embedded.url, tls: readTls({}), credentials: undefined, proxy: undefined, namespace: undefined };
       const message = 'The embedded cluster is not started.';
       throw new BootError([{ module: 'server', field: 'SLIPWAY_CLUSTER', message, remedy: 'Start it before.' }]);
     }
@@ -68,8 +68,7 @@ function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }:
 
 function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: readonly Watch[]): Cluster {
   const { mode, log, embedded } = options;
-  const { url, tls, credentials } = endpoint;
-  const transport = createTransport({ url, tls, ...(credentials && { credentials }) });
+  const transport = createTransport(endpoint);
   const client = createKubeClient(transport);
   const stopped = new AbortController();
   const namespaces = options.namespaces ? [...new Set(options.namespaces)] : null;
@@ -78,7 +77,8 @@ function openCluster(options: ConnectOptions, endpoint: Endpoint, watches: reado
   const asking = askVersion(options, transport, stopped.signal).then((version) => {
     kubernetesVersion = version;
   });
-  log.info({ url: transport.url, kinds: shared.caches.size }, 'connected to the cluster');
+  const { proxy } = transport;
+  log.info({ url: transport.url, ...(proxy && { proxy }), kinds: shared.caches.size }, 'connected to the cluster');
 
   return {
     mode,

@@ -21,8 +21,21 @@ export interface ExecOptions {
   exec: unknown;
   /** A command with a slash in it is relative to this folder. */
   folder: string;
+  /** What a program with `provideClusterInfo` is told of the cluster. */
+  cluster: () => Promise<ExecCluster>;
   environment: Readonly<Record<string, string | undefined>>;
   clock: Clock;
+}
+
+/** Cluster of client.authentication.k8s.io. */
+export interface ExecCluster {
+  server: string;
+  'tls-server-name'?: string | undefined;
+  'certificate-authority-data'?: string | undefined;
+  /** With its credentials. */
+  'proxy-url'?: string | undefined;
+  /** The cluster's extension of the name `client.authentication.k8s.io/exec`. */
+  config?: unknown;
 }
 
 /** ExecCredential's status, of client.authentication.k8s.io. */
@@ -96,11 +109,15 @@ interface Command {
   program: string;
   args: string[];
   environment: Record<string, string | undefined>;
-  folder: string;
+  /** The ExecCredential that it is asked with. */
+  info: () => Promise<object>;
 }
 
-function commandOf({ user, exec, folder, environment }: ExecOptions): Command {
-  const { apiVersion, command, args, env, interactiveMode } = Object(exec) as Record<string, unknown>;
+function commandOf({ user, exec, folder, cluster, environment }: ExecOptions): Command {
+  const { apiVersion, command, args, env, interactiveMode, provideClusterInfo } = Object(exec) as Record<
+    string,
+    unknown
+  >;
   if (typeof command !== 'string' || command === '') throw refused(user, 'names no command', 'Add it.');
   if (!versions.includes(String(apiVersion))) {
     throw refused(user, `has the apiVersion ${JSON.stringify(apiVersion)}`, `Use ${versions.join(' or ')}.`);
@@ -109,25 +126,26 @@ function commandOf({ user, exec, folder, environment }: ExecOptions): Command {
     throw refused(user, 'needs a terminal (interactiveMode: Always)', 'Use a user that signs in without one.');
   }
   const variables = (Array.isArray(env) ? env : []).map(({ name, value }) => [String(name), String(value)] as const);
-  const info = { apiVersion, kind: 'ExecCredential', spec: { interactive: false } };
+  const told = provideClusterInfo === true;
+  const spec = async () => ({ interactive: false, ...(told && { cluster: await cluster() }) });
   return {
     user,
     program: command.includes('/') ? resolve(folder, command) : command,
     args: Array.isArray(args) ? args.map(String) : [],
-    environment: { ...environment, ...Object.fromEntries(variables), KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-    folder,
+    environment: { ...environment, ...Object.fromEntries(variables) },
+    info: async () => ({ apiVersion, kind: 'ExecCredential', spec: await spec() }),
   };
 }
 
-async function run({ user, program, args, environment }: Command): Promise<ExecStatus> {
-  const child = spawn(program, args, { env: environment, stdio: ['ignore', 'pipe', 'ignore'], timeout: timeoutMs });
-  const ended = new Promise<number | string>((done, fail) => {
-    child.once('error', fail);
-    child.once('close', (code, signal) => done(code ?? signal ?? 'nothing'));
-  });
-  const output = readText(child.stdout);
+async function run({ user, program, args, environment, info }: Command): Promise<ExecStatus> {
   try {
-    const [end, text] = await Promise.all([ended, output]);
+    const env = { ...environment, KUBERNETES_EXEC_INFO: JSON.stringify(await info()) };
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'ignore'], timeout: timeoutMs });
+    const ended = new Promise<number | string>((done, fail) => {
+      child.once('error', fail);
+      child.once('close', (code, signal) => done(code ?? signal ?? 'nothing'));
+    });
+    const [end, text] = await Promise.all([ended, readText(child.stdout)]);
     if (end !== 0) throw new Error(`it ended with ${end}`);
     return statusOf(text);
   } catch (error) {

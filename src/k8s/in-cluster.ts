@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BootError } from '../boot-error.ts';
 import { fileToken } from './credentials.ts';
 import type { Endpoint } from './kubeconfig.ts';
+import { proxyFromEnvironment } from './proxy.ts';
 import { readTls } from './tls.ts';
 
 const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -18,15 +19,18 @@ export interface InClusterOptions {
 /** The API server of the cluster that this process runs in, with the Pod's ServiceAccount. */
 export function readInCluster(options: InClusterOptions = {}): Endpoint {
   const mount = options.folder ?? folder;
-  const host = options.environment?.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc';
-  const port = options.environment?.KUBERNETES_SERVICE_PORT ?? '443';
+  const { environment = {} } = options;
+  const host = environment.KUBERNETES_SERVICE_HOST ?? 'kubernetes.default.svc';
+  const port = environment.KUBERNETES_SERVICE_PORT ?? '443';
+  const url = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
   const token = join(mount, 'token');
   const ca = join(mount, 'ca.crt');
   for (const file of [token, ca]) read(file);
   return {
-    url: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    url,
     tls: readTls({ ca: { path: ca } }),
     credentials: fileToken(token),
+    proxy: proxyFromEnvironment(url, environment),
     namespace: read(join(mount, 'namespace')).trim() || undefined,
   };
 }

@@ -5,7 +5,8 @@ import { parse } from 'yaml';
 import { BootError } from '../boot-error.ts';
 import type { Clock } from '../clock.ts';
 import { fileToken, fixedToken } from './credentials.ts';
-import { type ClientIdentity, execCredentials } from './exec-credentials.ts';
+import { type ClientIdentity, type ExecCluster, execCredentials } from './exec-credentials.ts';
+import { type Proxy, parseProxy, proxyFromEnvironment } from './proxy.ts';
 import { type Pem, type TlsSource, readTls } from './tls.ts';
 import type { Credentials } from './transport.ts';
 
@@ -14,6 +15,7 @@ export interface Endpoint {
   url: string;
   tls: TlsSource;
   credentials: Credentials | undefined;
+  proxy: Proxy | undefined;
   /** The default namespace, where the source names one. */
   namespace: string | undefined;
 }
@@ -39,7 +41,7 @@ export interface KubeconfigOptions {
   paths?: string | undefined;
   /** Absent: the current one. */
   context?: string | undefined;
-  /** What a program that gets credentials for us finds in its environment. */
+  /** The process's: it may name a proxy, and a program that gets credentials for us finds it as its own. */
   environment?: Readonly<Record<string, string | undefined>> | undefined;
   clock: Clock;
 }
@@ -56,11 +58,12 @@ export function readKubeconfig(options: KubeconfigOptions): Endpoint {
   const userName = text(context.context?.user);
   const user = userName ? find(config.users, userName, 'user') : undefined;
   const url = serverOf(cluster);
-  const own = user && identityOf(user, options);
+  const own = user && identityOf(user, cluster, options);
   return {
     url,
     tls: tlsOf(cluster, user, own),
     credentials: own?.credentials,
+    proxy: proxyOf(cluster, url, options),
     namespace: text(context.context?.namespace),
   };
 }
@@ -107,10 +110,20 @@ function serverOf(entry: NamedEntry): string {
   if (!URL.canParse(server) || !/^https?:$/.test(new URL(server).protocol)) {
     throw problem(`The cluster "${entry.name}" of the kubeconfig has no valid server URL.`, 'Correct its "server".');
   }
-  if (text(entry.cluster?.['proxy-url'])) {
-    throw problem(`The cluster "${entry.name}" is behind a proxy (proxy-url), which is not supported.`, 'Remove it.');
-  }
   return server;
+}
+
+/** The cluster's own proxy is used whatever the environment says of exceptions, as kubectl does. */
+function proxyOf(entry: NamedEntry, server: string, { environment = {} }: KubeconfigOptions): Proxy | undefined {
+  const own = text(entry.cluster?.['proxy-url']);
+  if (!own) return proxyFromEnvironment(server, environment);
+  const proxy = parseProxy(own, 'proxy-url of the kubeconfig');
+  if (proxy) return proxy;
+  // Not quoted: it may have a password.
+  throw problem(
+    `The proxy-url of the cluster "${entry.name}" of the kubeconfig is no proxy that can be used.`,
+    'Give an http, https or socks5 URL, such as http://proxy.example.org:3128.',
+  );
 }
 
 function tlsOf(entry: NamedEntry, user: NamedEntry | undefined, own: ClientIdentity | undefined): TlsSource {
@@ -124,8 +137,7 @@ function tlsOf(entry: NamedEntry, user: NamedEntry | undefined, own: ClientIdent
   const ca = pemOf(entry, cluster, 'certificate-authority');
   const cert = user && pemOf(user, user.user ?? {}, 'client-certificate');
   const key = user && pemOf(user, user.user ?? {}, 'client-key');
-  const pems = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-  const files = readTls(pems, text(cluster['tls-server-name']));
+  const files = readTls({ ca, cert, key }, text(cluster['tls-server-name']));
   return async () => ({ ...(await files()), ...(await own?.certificate?.()) });
 }
 
@@ -144,11 +156,11 @@ function pemOf(entry: NamedEntry, source: Record<string, unknown>, name: string)
   return { path };
 }
 
-function identityOf(entry: NamedEntry, options: KubeconfigOptions): ClientIdentity {
+function identityOf(entry: NamedEntry, cluster: NamedEntry, options: KubeconfigOptions): ClientIdentity {
   const { user = {} } = entry;
   if (user.exec) {
     return execCredentials({
-      ...{ user: entry.name ?? '', exec: user.exec, folder: entry.folder },
+      ...{ user: entry.name ?? '', exec: user.exec, folder: entry.folder, cluster: execClusterOf(cluster) },
       ...{ environment: options.environment ?? {}, clock: options.clock },
     });
   }
@@ -160,6 +172,23 @@ function identityOf(entry: NamedEntry, options: KubeconfigOptions): ClientIdenti
   }
   const credentials = headerOf(user, entry.folder);
   return credentials ? { credentials } : {};
+}
+
+function execClusterOf(entry: NamedEntry): () => Promise<ExecCluster> {
+  const { cluster = {} } = entry;
+  const read = readTls({ ca: pemOf(entry, cluster, 'certificate-authority') });
+  const extensions = Array.isArray(cluster.extensions) ? (cluster.extensions as Record<string, unknown>[]) : [];
+  const own = extensions.find(({ name }) => name === 'client.authentication.k8s.io/exec');
+  return async () => {
+    const { ca } = await read();
+    return {
+      server: serverOf(entry),
+      'tls-server-name': text(cluster['tls-server-name']),
+      'certificate-authority-data': ca && Buffer.from(ca).toString('base64'),
+      'proxy-url': text(cluster['proxy-url']),
+      config: own?.extension,
+    };
+  };
 }
 
 /** A token file wins over a token, as with kubectl. */

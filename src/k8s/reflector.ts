@@ -10,7 +10,8 @@ import type { Entry } from './entry.ts';
 import { isExpired, listAll } from './list-all.ts';
 import { createReplays, isOlder } from './replays.ts';
 import { type KubeObject, type Resource, resourceName, resourcePath } from './resources.ts';
-import { type Transport, transportError } from './transport.ts';
+import { transportError } from './transport-error.ts';
+import type { Transport } from './transport.ts';
 import { createWatchStatus } from './watch-status.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 

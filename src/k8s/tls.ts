@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { buildConnector } from 'undici';
+import type { Proxy } from './proxy.ts';
+import { createTunnelConnector } from './tunnel.ts';
 
 /** All in PEM. */
 export interface TlsOptions {
@@ -18,7 +20,7 @@ export type TlsSource = () => Promise<TlsOptions>;
 export type Pem = { readonly text: string } | { readonly path: string };
 
 /** Reads files anew for each connection: who renews a certificate replaces its file. */
-export function readTls(pems: { ca?: Pem; cert?: Pem; key?: Pem }, servername?: string): TlsSource {
+export function readTls(pems: Partial<Record<'ca' | 'cert' | 'key', Pem | undefined>>, servername?: string): TlsSource {
   const read = (pem: Pem | undefined) =>
     pem === undefined ? undefined : 'text' in pem ? pem.text : readFile(pem.path, 'utf8');
   return async () => {
@@ -28,10 +30,15 @@ export function readTls(pems: { ca?: Pem; cert?: Pem; key?: Pem }, servername?: 
 }
 
 /**
- * Opens connections for undici. HTTP/1.1 only: each watch has a connection of its own then, and one that has gone silent
- * is given up with its connection instead of taking all others with it.
+ * Opens connections for undici, through the proxy if there is one: the server's certificate and ours count end to end.
+ * HTTP/1.1 only: each watch has a connection of its own then, and one that has gone silent is given up with its
+ * connection instead of taking all others with it.
  */
-export function createConnector(tls: TlsOptions | TlsSource, timeoutMs: number): buildConnector.connector {
+export function createConnector(
+  tls: TlsOptions | TlsSource,
+  timeoutMs: number,
+  proxy?: Proxy,
+): buildConnector.connector {
   const source = typeof tls === 'function' ? tls : () => Promise.resolve(tls);
   let current: { options: TlsOptions; connect: buildConnector.connector } | undefined;
 
@@ -39,13 +46,15 @@ export function createConnector(tls: TlsOptions | TlsSource, timeoutMs: number):
     const options = await source();
     // Kept while nothing changes: it remembers TLS sessions.
     if (!current || !isDeepStrictEqual(current.options, options)) {
-      const connect = buildConnector({
+      const direct = buildConnector({
         ...options,
         allowH2: false,
         timeout: timeoutMs,
         keepAlive: true,
         keepAliveInitialDelay: 5_000,
       });
+      const { ca } = options;
+      const connect = proxy ? createTunnelConnector({ proxy, connect: direct, ca, timeoutMs }) : direct;
       current = { options, connect };
     }
     return current.connect;

@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
-import { Agent, request as send } from 'undici';
-import { ApiError, type Status, type TransportReason } from './api-error.ts';
+import { Agent } from 'undici';
+import { ApiError, type Status } from './api-error.ts';
 import type { RawApi } from './cluster.ts';
+import { type Proxy, isForwarding, proxyAuthorization } from './proxy.ts';
 import { type TlsOptions, type TlsSource, createConnector } from './tls.ts';
+import { transportError } from './transport-error.ts';
+import { proxyRefusal } from './tunnel.ts';
 
 export type { TlsOptions, TlsSource } from './tls.ts';
 
@@ -24,7 +27,9 @@ export interface TransportOptions {
   /** Base URL of the API server; a path before `/api` is kept. */
   url: string;
   tls?: TlsOptions | TlsSource;
-  credentials?: Credentials;
+  credentials?: Credentials | undefined;
+  /** All connections go through it. */
+  proxy?: Proxy | undefined;
   connectTimeoutMs?: number;
   headersTimeoutMs?: number;
   bodyTimeoutMs?: number;
@@ -55,6 +60,8 @@ export interface TransportCounts {
  */
 export interface Transport {
   readonly url: string;
+  /** The proxy on the way, such as `http://proxy:3128 (HTTPS_PROXY)`: without credentials, so it may be shown. */
+  readonly proxy: string | null;
   readonly counts: TransportCounts;
   /** The answer's JSON. Rejects with an ApiError. */
   json<T>(request: ApiRequest): Promise<T>;
@@ -67,18 +74,23 @@ export interface Transport {
 
 export function createTransport(options: TransportOptions): Transport {
   const base = new URL(options.url);
-  const { connectTimeoutMs = 5_000, headersTimeoutMs = 30_000, bodyTimeoutMs = 30_000 } = options;
+  const { proxy, connectTimeoutMs = 5_000, headersTimeoutMs = 30_000, bodyTimeoutMs = 30_000 } = options;
+  const newConnector = () => createConnector(options.tls ?? {}, connectTimeoutMs, proxy);
+  const forwarding = isForwarding(proxy, options.url);
+  /** What paths begin with on the wire: a proxy that forwards gets whole URLs. */
+  const before = forwarding ? base.origin : '';
+  const toProxy = forwarding ? proxyAuthorization(proxy) : undefined;
   const open = () =>
     new Agent({
-      connect: createConnector(options.tls ?? {}, connectTimeoutMs),
+      connect: newConnector(),
       headersTimeout: headersTimeoutMs,
       bodyTimeout: bodyTimeoutMs,
       // Shorter than a silent watch is waited for: its successor must not get a connection that died idle with it.
       keepAliveTimeout: 10_000,
       keepAliveMaxTimeout: 10_000,
-      // Redirects are never followed and proxies from the environment never used: both would carry our credentials away.
+      // Redirects are never followed: they would carry our credentials away.
     });
-  const rawConnector = createConnector(options.tls ?? {}, connectTimeoutMs);
+  const rawConnector = newConnector();
   let agent = open();
   const agents = new Set([agent]);
   const counts: TransportCounts = { requests: 0, answers: { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 } };
@@ -87,9 +99,10 @@ export function createTransport(options: TransportOptions): Transport {
     counts.requests += 1;
     try {
       const authorization = (await options.credentials?.authorization()) ?? null;
-      const headers = headersOf(request, authorization);
-      const answer = await send(base.origin + pathOf(base, request), {
-        dispatcher: agent,
+      const headers = { ...headersOf(request, authorization), ...(toProxy && { 'proxy-authorization': toProxy }) };
+      const answer = await agent.request({
+        origin: base.origin,
+        path: before + pathOf(base, request),
         method: request.method,
         headers,
         body: request.body === undefined ? null : JSON.stringify(request.body),
@@ -98,6 +111,10 @@ export function createTransport(options: TransportOptions): Transport {
       });
       counts.answers[firstDigit(answer.statusCode)] += 1;
       if (answer.statusCode === 401) refused(authorization);
+      if (forwarding && answer.statusCode === 407) {
+        answer.body.on('error', () => {}).destroy();
+        throw proxyRefusal(407);
+      }
       return answer;
     } catch (error) {
       counts.answers[0] += 1;
@@ -117,6 +134,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     url: options.url.replace(/\/$/, ''),
+    proxy: proxy ? `${proxy.url} (${proxy.from})` : null,
     counts,
 
     async json<T>(request: ApiRequest): Promise<T> {
@@ -141,7 +159,8 @@ export function createTransport(options: TransportOptions): Transport {
 
     raw: (identity) => ({
       origin: base.origin,
-      pathPrefix: base.pathname.replace(/\/$/, ''),
+      pathPrefix: before + base.pathname.replace(/\/$/, ''),
+      forwarded: forwarding,
       connect: rawConnector,
       async headers() {
         const authorization = (await options.credentials?.authorization()) ?? null;
@@ -150,6 +169,7 @@ export function createTransport(options: TransportOptions): Transport {
           'user-agent': __,
           ...headers
         } = headersOf({ method: 'GET', path: '', identity }, authorization);
+        if (toProxy) headers['proxy-authorization'] = toProxy;
         return Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => ({ name, value })));
       },
     }),
@@ -216,31 +236,6 @@ function statusError(code: number, text: string, retryAfter: string | string[] |
 function retryAfterMs(header: string | string[] | undefined): number | undefined {
   const seconds = Number(Array.isArray(header) ? header[0] : header);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}
-
-const timeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
-const messages: Record<TransportReason, string> = {
-  Unreachable: 'the API server can not be reached, or it ended the connection',
-  NoAnswerInTime: 'the API server did not answer in time',
-  Aborted: 'the request was given up',
-  BadAnswer: 'what answers is not an API server',
-};
-
-/** What undici or a socket threw, without addresses; the original is the cause. */
-export function transportError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  const name = (error as { name?: unknown } | null)?.name;
-  const reason: TransportReason =
-    name === 'AbortError' || code === 'UND_ERR_ABORTED'
-      ? 'Aborted'
-      : name === 'TimeoutError' || timeouts.has(String(code))
-        ? 'NoAnswerInTime'
-        : name === 'HTTPParserError'
-          ? 'BadAnswer'
-          : 'Unreachable';
-  const detail = typeof code === 'string' && reason === 'Unreachable' ? ` (${code})` : '';
-  return new ApiError(0, reason, messages[reason] + detail, { cause: error });
 }
 
 function firstDigit(status: number): keyof TransportCounts['answers'] {

@@ -191,6 +191,24 @@ describe('slipway check', () => {
     expect([problems, text.includes("can't be reached")]).toEqual([1, true]);
   });
 
+  test('a proxy on the way is named, without its password', async () => {
+    const kubeconfig = JSON.stringify({
+      'current-context': 'c',
+      clusters: [{ name: 'c', cluster: { server: 'https://api.test:6443' } }],
+      contexts: [{ name: 'c', context: { cluster: 'c' } }],
+    });
+    await writeFile(join(folder, 'kubeconfig'), kubeconfig);
+    const { port } = server.address() as AddressInfo;
+    const { code, stdout, stderr } = await runCommand(['check'], {
+      ...{ PATH: '', ...environment },
+      HTTPS_PROXY: `http://me:secret-pass@127.0.0.1:${port}`,
+    });
+    expect(code).toBe(1);
+    expect(stdout).toContain(`Proxy     http://127.0.0.1:${port} (HTTPS_PROXY)`);
+    expect(stdout).toContain(`it can't be reached through the proxy http://127.0.0.1:${port} (HTTPS_PROXY): the proxy`);
+    expect(stdout + stderr).not.toContain('secret-pass');
+  });
+
   test('the embedded cluster needs nothing', async () => {
     expect(await checkCluster({}, {})).toMatchObject({ problems: 0 });
   });

@@ -1,75 +1,15 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BootError } from '../../src/boot-error.ts';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { delimiter } from 'node:path';
+import { describe, expect, test } from 'vitest';
 import { createKubeClient } from '../../src/k8s/client.ts';
 import { readInCluster } from '../../src/k8s/in-cluster.ts';
-import { type Endpoint, type KubeconfigOptions, readKubeconfig } from '../../src/k8s/kubeconfig.ts';
 import { pods } from '../../src/k8s/resources.ts';
 import { createTransport } from '../../src/k8s/transport.ts';
-import { createTestClock } from '../faults/test-clock.ts';
 import { createAuthority } from './certificates.ts';
-import { linesOf, ok, startHttpServer } from './http-world.ts';
+import { linesOf, startHttpServer } from './http-world.ts';
+import { type Parts, ask, base64, list, refusal, useKubeconfigs } from './kubeconfig-world.ts';
 
-const clock = createTestClock();
-const list = ok({ kind: 'PodList', metadata: { resourceVersion: '1' }, items: [] });
-let folder = '';
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'slipway-kubeconfig-'));
-});
-afterEach(() => rm(folder, { recursive: true }));
-
-const file = (...path: string[]) => join(folder, ...path);
-const base64 = (text: string) => Buffer.from(text).toString('base64');
-
-interface Parts {
-  server?: string;
-  cluster?: Record<string, unknown>;
-  user?: Record<string, unknown>;
-  context?: Record<string, unknown>;
-}
-
-async function write(
-  name: string,
-  { server = 'https://127.0.0.1:1', cluster, user, context }: Parts = {},
-): Promise<string> {
-  const config = {
-    'current-context': 'one',
-    contexts: [
-      { name: 'one', context: { cluster: 'c', user: 'u', ...context } },
-      { name: 'two', context: { cluster: 'c' } },
-    ],
-    clusters: [{ name: 'c', cluster: { server, ...cluster } }],
-    users: [{ name: 'u', user: user ?? {} }],
-  };
-  await writeFile(file(name), JSON.stringify(config));
-  return file(name);
-}
-
-const read = (paths: string, options: Partial<KubeconfigOptions> = {}) => readKubeconfig({ paths, clock, ...options });
-
-/** Asks as the endpoint says, once or more often, each time over a new connection. */
-async function ask({ url, tls, credentials }: Endpoint): Promise<void> {
-  const transport = createTransport({ url, tls, ...(credentials && { credentials }) });
-  try {
-    await createKubeClient(transport).list(pods);
-  } finally {
-    await transport.close();
-  }
-}
-
-/** The message and the remedy of a refused start. */
-function refusal(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    if (!(error instanceof BootError)) throw error;
-    return error.problems.map(({ message, remedy }) => `${message} ${remedy}`).join(' ');
-  }
-  throw new Error('it was not refused');
-}
+const { file, write, read } = useKubeconfigs();
 
 describe('certificates', () => {
   test.for(['inline', 'as files, relative to the kubeconfig'])(
@@ -218,104 +158,6 @@ describe('credentials', () => {
   });
 });
 
-/** A program in JavaScript that gets credentials. */
-async function program(source: string, parts: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
-  await writeFile(file('plugin.mjs'), `import { appendFileSync, readFileSync } from 'node:fs';\n${source}`);
-  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: [file('plugin.mjs')] };
-  return { exec: { ...exec, interactiveMode: 'IfAvailable', ...parts } };
-}
-
-const tellToken = (expiry = '') => `
-  appendFileSync(process.env.RUNS, 'x');
-  const count = readFileSync(process.env.RUNS, 'utf8').length;
-  const info = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
-  console.log(JSON.stringify({ ...info, status: { token: [process.env.PREFIX, count].join('-') ${expiry} } }));
-`;
-
-describe('credentials from a program (exec)', () => {
-  const environment = () => ({ PATH: process.env.PATH, RUNS: file('runs') });
-  const env = [{ name: 'PREFIX', value: 'token' }];
-  const sent = (server: Awaited<ReturnType<typeof startHttpServer>>) =>
-    server.received.flatMap((request) => linesOf(request, 'authorization'));
-
-  test('are asked for once, by however many requests, with the environment and what Kubernetes tells a program', async () => {
-    await using server = await startHttpServer(list);
-    const user = await program(tellToken(), { env });
-    const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
-    await Promise.all([ask(endpoint), ask(endpoint), ask(endpoint)]);
-    await ask(endpoint);
-    expect(sent(server)).toEqual(Array.from({ length: 4 }, () => 'Bearer token-1'));
-  });
-
-  test('are asked for again when they are about to expire', async () => {
-    await using server = await startHttpServer(list);
-    const expiry = new Date(clock.now() + 60_000).toISOString();
-    const user = await program(tellToken(`, expirationTimestamp: '${expiry}'`), { env });
-    const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
-    await ask(endpoint);
-    clock.advance(49_000);
-    await ask(endpoint);
-    clock.advance(2_000);
-    await ask(endpoint);
-    expect(sent(server)).toEqual(['Bearer token-1', 'Bearer token-1', 'Bearer token-2']);
-  });
-
-  test('are asked for again when the server refuses them', async () => {
-    await using server = await startHttpServer((request, response) => {
-      if (linesOf(request, 'authorization')[0] === 'Bearer token-1') response.writeHead(401).end();
-      else list(request, response);
-    });
-    const user = await program(tellToken(), { env });
-    const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
-    await expect(ask(endpoint)).rejects.toMatchObject({ status: 401 });
-    await ask(endpoint);
-    expect(sent(server)).toEqual(['Bearer token-1', 'Bearer token-2']);
-  });
-
-  test('may be a client certificate', async () => {
-    const authority = createAuthority();
-    const { cert, key } = authority.forClient('from-program');
-    await using server = await startHttpServer(list, {
-      ...authority.forServer(),
-      ...{ ca: authority.cert, requestCert: true, rejectUnauthorized: true },
-    });
-    const status = JSON.stringify({ clientCertificateData: cert, clientKeyData: key });
-    const user = await program(`console.log(JSON.stringify({ kind: 'ExecCredential', status: ${status} }));`);
-    const cluster = { 'certificate-authority-data': base64(authority.cert) };
-    await ask(read(await write('config', { server: server.url, cluster, user }), { environment: environment() }));
-    expect(server.received).toMatchObject([{ client: 'from-program' }]);
-  });
-
-  test.for([
-    { what: 'a program that fails', source: 'process.exit(3)', says: 'it ended with 3' },
-    { what: 'a program that says something else', source: 'console.log("secret: abc")', says: 'no ExecCredential' },
-    { what: 'a program that says nothing', source: '', says: 'no ExecCredential' },
-  ])('$what: 401 that says so and quotes nothing; the next request asks again', async ({ source, says }) => {
-    await using server = await startHttpServer(list);
-    const user = await program(`appendFileSync(process.env.RUNS, 'x'); ${source}`);
-    const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
-    const message = expect.stringMatching(new RegExp(`^(?!.*abc).*"u".*${says}`));
-    await expect(ask(endpoint)).rejects.toMatchObject({ status: 401, message });
-    await expect(ask(endpoint)).rejects.toMatchObject({ status: 401, message });
-    expect(server.received).toEqual([]);
-  });
-
-  test('a program that is not there', async () => {
-    const user = await program('', { command: './not-there' });
-    const endpoint = read(await write('config', { user }), { environment: environment() });
-    await expect(ask(endpoint)).rejects.toMatchObject({ status: 401, message: expect.stringContaining('ENOENT') });
-  });
-
-  test.for([
-    { what: 'without a command', parts: { command: undefined }, says: 'names no command' },
-    { what: 'of an unknown version', parts: { apiVersion: 'client.authentication.k8s.io/v9' }, says: 'v9' },
-    { what: 'that needs a terminal', parts: { interactiveMode: 'Always' }, says: 'terminal' },
-  ])('one $what is refused at the start', async ({ parts, says }) => {
-    const kubeconfig = await write('config', { user: await program('', parts) });
-    expect(refusal(() => read(kubeconfig))).toContain(says);
-  });
-});
-
 describe('which cluster', () => {
   test('the current context, or the one asked for, with its namespace', async () => {
     const kubeconfig = await write('config', { context: { namespace: 'lab' }, user: { token: 'abc' } });
@@ -353,7 +195,6 @@ describe('which cluster', () => {
       parts: { cluster: { 'insecure-skip-tls-verify': true } },
       says: 'turns off the check',
     },
-    { what: 'a proxy', parts: { cluster: { 'proxy-url': 'http://127.0.0.1:2' } }, says: 'proxy-url' },
     {
       what: 'an authority that is not there',
       parts: { cluster: { 'certificate-authority': 'no.crt' } },
@@ -389,7 +230,7 @@ describe('in a Pod', () => {
     await writeFile(file('namespace'), 'mine\n');
     const { port } = new URL(server.url);
     const environment = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: port };
-    const endpoint = readInCluster({ environment, folder });
+    const endpoint = readInCluster({ environment, folder: file() });
     expect(endpoint).toMatchObject({ url: server.url, namespace: 'mine' });
     await ask(endpoint);
     await server.renew(renewed.forServer());
@@ -403,12 +244,12 @@ describe('in a Pod', () => {
   test('an IPv6 address is put in brackets; without one the name in the DNS of the cluster', async () => {
     for (const name of ['ca.crt', 'token', 'namespace']) await writeFile(file(name), 'x');
     const environment = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '6443' };
-    expect(readInCluster({ environment, folder }).url).toBe('https://[fd00::1]:6443');
-    expect(readInCluster({ folder }).url).toBe('https://kubernetes.default.svc:443');
+    expect(readInCluster({ environment, folder: file() }).url).toBe('https://[fd00::1]:6443');
+    expect(readInCluster({ folder: file() }).url).toBe('https://kubernetes.default.svc:443');
   });
 
   test.for(['ca.crt', 'token', 'namespace'])('without %s the start is refused', async (missing) => {
     for (const name of ['ca.crt', 'token', 'namespace']) if (name !== missing) await writeFile(file(name), 'x');
-    expect(refusal(() => readInCluster({ folder }))).toContain(missing);
+    expect(refusal(() => readInCluster({ folder: file() }))).toContain(missing);
   });
 });

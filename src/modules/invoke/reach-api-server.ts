@@ -34,7 +34,9 @@ export function createApiServerReach(cluster: Pick<Cluster, 'raw'>, connections:
         headers: [...headers, ...(await credentials(api))],
         body,
       };
-      return fromService(await openCall(request, { ...options, connections, limits }));
+      const open = await openCall(request, { ...options, connections, limits });
+      if (api.forwarded && open.status === 407) throw fromProxy(open);
+      return fromService(open);
     },
   };
 }
@@ -125,6 +127,13 @@ function apiConnector(api: RawApi, dial: () => Dial | null, opened: (wire: Wire)
       callback(null, socket);
     });
   };
+}
+
+/** A proxy on the way to the API server wants credentials: the call went no further. */
+function fromProxy(open: OpenCall): CallFailure {
+  open.close();
+  const failure = new CallFailure('UNREACHABLE', 'The proxy to the API server did not pass the call on.');
+  return Object.assign(failure, { timings: open.timings });
 }
 
 /** What the API server wrote into every answer itself. */

@@ -33,7 +33,8 @@ export interface ProxyingApiServer extends AsyncDisposable {
   route(service: string, upstream: Pick<Upstream, 'address' | 'port'>): void;
   /** How it answers the next calls itself: a Status of this reason. */
   refuse(code: number, reason: string): void;
-  readonly kubeconfig: (embedded: EmbeddedCluster) => Promise<string>;
+  /** With `cluster`, such as a proxy, in it. */
+  readonly kubeconfig: (embedded: EmbeddedCluster, cluster?: Record<string, unknown>) => Promise<string>;
 }
 
 const token = 'token-of-the-server';
@@ -68,12 +69,12 @@ export async function startProxyingApiServer(): Promise<ProxyingApiServer> {
     refuse: (code, reason) => {
       refusal = code === 0 ? null : { code, reason };
     },
-    async kubeconfig(embedded) {
+    async kubeconfig(embedded, cluster = {}) {
       embeddedUrl = embedded.url;
       const file = join(embedded.kubeconfig, '..', 'elsewhere.yaml');
       const config = {
         'current-context': 'elsewhere',
-        clusters: [{ name: 'elsewhere', cluster: { server: url } }],
+        clusters: [{ name: 'elsewhere', cluster: { server: url, ...cluster } }],
         users: [{ name: 'slipway', user: { token } }],
         contexts: [{ name: 'elsewhere', context: { cluster: 'elsewhere', user: 'slipway' } }],
       };

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BootError } from '../../../src/boot-error.ts';
+import { startHttpProxy, startSocksProxy } from '../../k8s/proxies.ts';
 import { logNetwork } from './network-log.ts';
 import { type ProxyingApiServer, startProxyingApiServer } from './proxying-api-server.ts';
 import { type InvokeServer, type PlayedRun, errorsOf, startInvokeServer } from './surface.ts';
@@ -238,6 +239,42 @@ describe('through the API server', () => {
     socket.end('data: 2\n\n');
     expect(await next()).toEqual({ text: 'data: 2\n\n', final: false });
     expect(await next()).toEqual({ text: '', final: true });
+  });
+});
+
+describe('through a proxy to the API server', () => {
+  test.for([
+    {
+      kind: 'that passes requests on',
+      ...{ start: startHttpProxy, scheme: 'http', says: 'The proxy to the API server did not pass the call on.' },
+    },
+    {
+      kind: 'that gives tunnels',
+      ...{ start: startSocksProxy, scheme: 'socks5', says: 'The API server took no connection.' },
+    },
+  ])('$kind, calls go as everything else does', async ({ start, scheme, says }) => {
+    await using other = await startProxyingApiServer();
+    await using proxy = await start();
+    const host = new URL(other.url).host;
+    proxy.route(host, other.url);
+    const cluster = { 'proxy-url': `${scheme}://127.0.0.1:${proxy.port}` };
+    await using far = await startInvokeServer({
+      kubeconfig: (embedded) => other.kubeconfig(embedded, cluster),
+      as: { caller: ann },
+    });
+    const echo = await far.play('echo', answer('ok'), { podIPs: ['10.9.0.1'] });
+    other.route('echo', echo.upstream);
+    const before = proxy.asked.length;
+    const invocation = await far.call(echo, { path: '/a?b=c' });
+    expect(invocation).toMatchObject({ outcome: 'COMPLETED', response: { status: 200, body: 'ok' } });
+    expect(other.passed).toMatchObject([{ path: '/a?b=c', headers: { 'impersonate-user': ['oidc:ann'] } }]);
+    const forwarded = `GET ${other.url}/api/v1/namespaces/default/services/echo:8000/proxy/a?b=c`;
+    expect(proxy.asked.slice(before)).toContain(scheme === 'http' ? forwarded : `CONNECT ${host}`);
+    proxy.refuse(407);
+    proxy.cut();
+    const refused = await far.call(echo, { path: '/again' });
+    expect(refused).toMatchObject({ outcome: 'UNREACHABLE', response: null, message: says });
+    expect(other.passed).toHaveLength(1);
   });
 });
 

@@ -5,6 +5,8 @@ import { serviceRef } from './module.ts';
 export interface Auth {
   /** Whether nobody gets in without a token. Otherwise the server listens on loopback only and answers no other origin. */
   readonly signIn?: boolean;
+  /** Who all callers are, where nothing of a request decides it. */
+  readonly everybody?: Caller;
   /**
    * From the request's headers, or for a WebSocket from `connectionParams` too. Rejects with UNAUTHENTICATED, or with
    * UNAVAILABLE when nobody can be signed in at the moment.

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionResult, OperationTypeNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Access, Caller } from './caller.ts';
 import type { Clock } from './clock.ts';
@@ -78,6 +79,16 @@ export interface Finding {
 /** What it rejects with before its answer began is sent as an error, by its code. `caller` has been signed in. */
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse, caller: Caller) => void | Promise<void>;
 
+/** Is told what becomes of operations. */
+export interface OperationObserver {
+  /** A document can not be read or is not valid, so nothing is carried out. */
+  refused(error: unknown): void;
+  /** One begins; what this gives back is told its result, or of a subscription with what errors it did not open. */
+  begin(type: OperationTypeNode): (result: ExecutionResult) => void;
+  /** A subscription is open until what this gives back is called. */
+  opened(): () => void;
+}
+
 /** What a module's `start` gets; its functions may be taken apart from it. */
 export interface Host<Config, Needs extends Refs, Uses extends Refs> {
   /** The module's own configuration, validated. */
@@ -93,7 +104,9 @@ export interface Host<Config, Needs extends Refs, Uses extends Refs> {
   readonly signal: AbortSignal;
   /** Serves `path` and all below it over HTTP, behind the same Host and Origin checks as GraphQL. */
   readonly route: (path: string, handler: RouteHandler) => void;
-  /** Adds a graphql-yoga plug-in. */
+  /** Is told of every GraphQL operation, whatever the transport. */
+  readonly observe: (observer: OperationObserver) => void;
+  /** Adds a graphql-yoga plug-in. It sees every request, so none takes the short way any more: to count, `observe`. */
   readonly plugin: (plugin: Plugin) => void;
   /** Runs at stop, in reverse order of registration. */
   readonly onStop: (stop: () => void | Promise<void>) => void;

@@ -4,6 +4,7 @@ import {
   type AnyModule,
   type Host,
   type ManyRef,
+  type OperationObserver,
   type Refs,
   type RouteHandler,
   type ServiceOf,
@@ -34,6 +35,7 @@ export interface StartedModules {
   find<S>(ref: ServiceRef<S>): S | undefined;
   readonly routes: ReadonlyMap<string, RouteHandler>;
   readonly plugins: readonly Plugin[];
+  readonly observers: readonly OperationObserver[];
   /** Sentences saying why the server is not ready; empty when it is. */
   notReady(): string[];
   /** Stops in reverse order; a module that fails to stop is logged and harms nobody else. */
@@ -194,6 +196,7 @@ export async function startModules(plan: Plan, options: StartOptions): Promise<S
   const many = new Map<string, unknown[]>();
   const routes = new Map<string, RouteHandler>();
   const plugins: Plugin[] = [];
+  const observers: OperationObserver[] = [];
   const checks: { module: string; check: () => string | null }[] = [];
   const stops: { module: string; stop: () => void | Promise<void> }[] = [];
   const aborter = new AbortController();
@@ -231,6 +234,7 @@ export async function startModules(plan: Plan, options: StartOptions): Promise<S
       if (routes.has(path)) throw new Error(`The path ${path} is already served by another module.`);
       routes.set(path, handler);
     },
+    observe: (observer) => observers.push(observer),
     plugin: (plugin) => plugins.push(plugin),
     onStop: (task) => stops.push({ module: module.name, stop: task }),
     ready: (check) => checks.push({ module: module.name, check }),
@@ -257,6 +261,7 @@ export async function startModules(plan: Plan, options: StartOptions): Promise<S
     find: <S>(ref: ServiceRef<S>) => single.get(ref.id) as S | undefined,
     routes,
     plugins,
+    observers,
     notReady: () =>
       checks.flatMap(({ module, check }) => {
         const reason = check();

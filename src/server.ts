@@ -16,11 +16,11 @@ import { answerCors } from './server/cors.ts';
 import { type Drain, createDrain } from './server/drain.ts';
 import { presentError } from './server/errors.ts';
 import { listen } from './server/listen.ts';
-import { checkListener, headersOf } from './server/sign-in.ts';
+import { createGraphQL } from './server/graphql.ts';
+import { checkListener } from './server/sign-in.ts';
 import { type SocketLimits, socketLimits } from './server/socket-limits.ts';
 import { tour } from './server/tour.ts';
 import { serveWebSocket } from './server/websocket.ts';
-import { createGraphQL } from './server/yoga.ts';
 
 export interface ServerOptions {
   modules: readonly AnyModule[];
@@ -88,13 +88,12 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     server.maxConnections = maxConnections;
     server.maxRequestsPerSocket = maxRequestsPerSocket;
     const drain = createDrain({ server, clock, log, isProbe });
-    const yoga = createGraphQL(schema, source, (response) => drain.stream(response));
+    const graphql = createGraphQL(schema, source, (response) => drain.stream(response));
     const origins = new Set(allowedOrigins);
     const hosts = new Set([host, ...allowedHosts]);
     const guard = createHttpGuard({ bodyTypes: ['application/json'], allowsHost: (name) => hosts.has(name), origins });
-    const graphql = (req: IncomingMessage, res: ServerResponse, caller: Caller) => yoga(req, res, { caller } as never);
-    server.on('request', httpHandler({ guard, origins, source, graphql, drain }));
-    const sockets = serveWebSocket(server, yoga, source, guard, { ...socketLimits, ...options.socketLimits });
+    server.on('request', httpHandler({ guard, origins, source, graphql: graphql.serve, drain }));
+    const sockets = serveWebSocket(server, graphql.yoga, source, guard, { ...socketLimits, ...options.socketLimits });
     const url = await listen(server, { host, port: options.port }, ownSettings);
     const started = modules;
     const stop = async (): Promise<void> => {
@@ -155,7 +154,7 @@ async function serveCaller(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const caller = await authenticate(parts.source, headersOf(request));
+    const caller = await authenticate(parts.source, request);
     await route(parts, path, request, response, caller);
   } catch (error) {
     refuse(response, error, parts.source.log);

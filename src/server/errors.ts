@@ -1,4 +1,4 @@
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type ErrorCode, InvalidInput, SlipwayError, errorCodes, toGraphQLError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -22,23 +22,20 @@ export function slipwayErrorIn(error: unknown): SlipwayError | null {
   return null;
 }
 
-/** `input.ports[0].port` out of graphql-js' message on a bad variable. */
+/** `ports.0.port` out of graphql-js' message on a bad variable. */
 function variableField(message: string): string | undefined {
-  const path = /at "([^"]+)"/.exec(message)?.[1];
-  return path
-    ?.replace(/\[(\d+)\]/g, '.$1')
-    .replace(/^[^.]+\.?/, '')
-    .replace(/^$/, 'input');
+  const path = /^Variable "\$\w+" has invalid value at ((?:\.\w+|\[\d+\])+):/.exec(message)?.[1];
+  return path?.replace(/\[(\d+)\]/g, '.$1').slice(1);
 }
 
 function rewrap(error: SlipwayError, wrapper: GraphQLError | null): GraphQLError {
   const bare = toGraphQLError(error);
-  const http = error.code === 'UNAUTHENTICATED' ? { http: { status: errorCodes[error.code] } } : {};
+  const extensions = { ...bare.extensions };
   return new GraphQLError(bare.message, {
     ...(wrapper?.nodes && { nodes: wrapper.nodes }),
     ...(wrapper?.path && { path: wrapper.path }),
     originalError: error,
-    extensions: { ...bare.extensions, ...http },
+    extensions: error.code === 'UNAUTHENTICATED' ? withStatus(extensions, { status: 401 }) : extensions,
   });
 }
 
@@ -47,18 +44,25 @@ function present(thrown: unknown, requestId: string): Failure {
   const wrapper = thrown instanceof GraphQLError ? thrown : null;
   const ours = slipwayErrorIn(thrown);
   if (ours) return { error: rewrap(ours, wrapper), hidden: null };
-  if (wrapper && !wrapper.originalError) {
+  const unexpected = wrapper ? unexpectedIn(wrapper) : thrown;
+  if (wrapper && unexpected === null) {
     if (isCode(wrapper.extensions.code)) return { error: wrapper, hidden: null };
     const field = variableField(wrapper.message);
     const extensions = { ...wrapper.extensions, code: 'INVALID', ...(field && { field }) };
     return { error: new GraphQLError(wrapper.message, { ...options(wrapper), extensions }), hidden: null };
   }
-  if (wrapper?.originalError instanceof GraphQLError) return present(wrapper.originalError, requestId);
   const message = `Something went wrong on our side. Give the operator this id: ${requestId}.`;
   return {
     error: new GraphQLError(message, { ...(wrapper && options(wrapper)), extensions: { code: 'INTERNAL', requestId } }),
-    hidden: wrapper?.originalError ?? thrown,
+    hidden: unexpected,
   };
+}
+
+/** What is no error of GraphQL's own in the chain of those that it wrapped; null: nothing. */
+function unexpectedIn(error: GraphQLError): unknown {
+  let at: unknown = error;
+  while (at instanceof GraphQLError && at.originalError) at = at.originalError;
+  return at instanceof GraphQLError ? null : at;
 }
 
 function options(error: GraphQLError) {
@@ -70,21 +74,27 @@ function options(error: GraphQLError) {
   };
 }
 
-/** What is wrong with the document itself never passes the masking: it gets its code here. */
-export function useValidationCode(): Plugin {
-  return {
-    onValidate:
-      () =>
-      ({ valid, result, setResult }) => {
-        if (valid) return;
-        const errors = result as readonly GraphQLError[];
-        setResult(errors.map((error) => (isCode(error.extensions.code) ? error : withCode(error, 'INVALID'))));
-      },
-  };
+/**
+ * What is wrong with the document itself. Over HTTP it is 400, but 200 for whoever wants `application/json`: to them a
+ * status may come from something between us that knows no GraphQL.
+ */
+export function documentError(error: GraphQLError): GraphQLError {
+  const code = isCode(error.extensions.code) ? error.extensions.code : 'INVALID';
+  return new GraphQLError(error.message, {
+    ...options(error),
+    extensions: withStatus({ ...error.extensions, code }, { status: 400, spec: true }),
+  });
 }
 
-function withCode(error: GraphQLError, code: ErrorCode): GraphQLError {
-  return new GraphQLError(error.message, { ...options(error), extensions: { ...error.extensions, code } });
+/** The status over HTTP. `spec`: only for clients that know GraphQL over HTTP by its own media type. */
+export interface HttpStatus {
+  status: number;
+  spec?: boolean;
+}
+
+/** Yoga and our own answers look for the status here; being no enumerable member it shows in none of them. */
+export function withStatus<E extends object>(extensions: E, http: HttpStatus): E {
+  return Object.defineProperty(extensions, 'http', { value: http, configurable: true, writable: true });
 }
 
 /** Presents one error and logs what it hides. */
@@ -94,24 +104,34 @@ export function presentError(thrown: unknown, log: Log, requestId: string): Grap
   return error;
 }
 
-type WithErrors = { errors?: readonly GraphQLError[] | undefined };
-
-/** Several bad input fields travel as one InvalidInput and leave as one error each. */
-function expand(result: unknown): unknown {
-  const errors = (result as WithErrors | null)?.errors;
-  if (!errors?.some((error) => error.originalError instanceof InvalidInput)) return result;
-  const all = errors.flatMap((error) =>
-    error.originalError instanceof InvalidInput ? error.originalError.errors.map((one) => rewrap(one, error)) : [error],
-  );
-  return { ...(result as object), errors: all };
+/**
+ * A result as the caller sees it. Several bad input fields travel as one InvalidInput and leave as one error each. What
+ * has no data was not carried out.
+ */
+export function presentResult(result: ExecutionResult, log: Log, requestId: () => string): ExecutionResult {
+  const { errors } = result;
+  if (!errors || errors.length === 0) return result;
+  const shown = errors.flatMap(perField).map((error) => presentError(error, log, requestId()));
+  return { ...result, errors: 'data' in result ? shown : shown.map(notCarriedOut) };
 }
 
-/** Gives each bad input field its own error, in answers and in the events of a subscription. */
+function perField(error: GraphQLError): GraphQLError[] {
+  const { originalError } = error;
+  return originalError instanceof InvalidInput ? originalError.errors.map((one) => rewrap(one, error)) : [error];
+}
+
+function notCarriedOut(error: GraphQLError): GraphQLError {
+  if (!error.extensions.http) withStatus(error.extensions, { status: 400 });
+  return error;
+}
+
+/** The same for the events of a subscription. */
 export function useErrorPerField(): Plugin {
+  const expand = (result: unknown): unknown => {
+    const { errors } = (result ?? {}) as ExecutionResult;
+    return errors ? { ...(result as object), errors: errors.flatMap(perField) } : result;
+  };
   return {
-    onExecute: () => ({
-      onExecuteDone: ({ result, setResult }) => setResult(expand(result) as never),
-    }),
     onSubscribe: () => ({
       onSubscribeResult: ({ result, setResult }) => {
         if (!(Symbol.asyncIterator in (result as object))) setResult(expand(result) as never);

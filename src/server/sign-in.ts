@@ -1,17 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Auth } from '../auth.ts';
 import { BootError } from '../boot-error.ts';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import { isLoopback } from '../http-guard.ts';
 import type { ClusterMode } from '../k8s/cluster.ts';
-
-/** All headers with all their values: Node keeps only the first of two Authorization headers, and two are no sign-in. */
-export function headersOf({ rawHeaders }: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
-  return headers;
-}
 
 /** Runs `task` when the caller's token expires; the returned function calls it off. */
 export function atExpiry(clock: Clock, { expiresAt }: Caller, task: () => void): () => void {
@@ -24,6 +17,18 @@ export function atExpiry(clock: Clock, { expiresAt }: Caller, task: () => void):
   };
   wait();
   return () => cancel();
+}
+
+/** Aborted when the client goes away before its answer is complete. */
+export function requestSignal(response: ServerResponse): AbortSignal {
+  const aborter = new AbortController();
+  // A complete answer closes too; aborting then would cost an exception for each request.
+  const end = () => {
+    if (!response.writableFinished) aborter.abort();
+  };
+  if (response.closed) end();
+  else response.once('close', end);
+  return aborter.signal;
 }
 
 export interface Listener {

@@ -11,9 +11,9 @@ import type { Refusal } from '../http-guard.ts';
 import { limits } from '../schema/limits.ts';
 import { deliver } from './delivery.ts';
 import { presentError } from './errors.ts';
-import { atExpiry, headersOf } from './sign-in.ts';
+import { atExpiry } from './sign-in.ts';
 import { type MessageRate, type SocketLimits, countMessages, countSocketsByCaller } from './socket-limits.ts';
-import type { GraphQLHandler } from './yoga.ts';
+import type { Yoga } from './yoga.ts';
 
 const terminateAfterMs = 5_000;
 const pingEveryMs = 12_000;
@@ -42,7 +42,7 @@ export interface WebSocketSurface {
 /** GraphQL over WebSocket, protocol graphql-transport-ws, on `/graphql` of the HTTP server. */
 export function serveWebSocket(
   server: Server,
-  yoga: GraphQLHandler,
+  yoga: Yoga,
   source: ContextSource,
   guard: (request: IncomingMessage) => Refusal | null,
   atMost: SocketLimits,
@@ -79,7 +79,7 @@ export function serveWebSocket(
           extra.aborter.abort();
         });
         try {
-          extra.caller = await authenticate(source, headersOf(extra.request), ctx.connectionParams);
+          extra.caller = await authenticate(source, extra.request, ctx.connectionParams);
         } catch (error) {
           if (!(error instanceof SlipwayError)) throw error;
           // Nobody can be signed in at the moment: clients try again after this code, with the same token.

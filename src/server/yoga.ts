@@ -1,50 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { type Plugin, createYoga } from 'graphql-yoga';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
-import { type ContextSource, createContext } from '../context.ts';
+import { type ContextSource, type RequestParts, createContext, wholeContext } from '../context.ts';
 import type { Context } from '../module.ts';
-import { limitRules, limits } from '../schema/limits.ts';
-import { presentError, useErrorPerField, useValidationCode } from './errors.ts';
+import { limits } from '../schema/limits.ts';
+import { useDocuments } from './documents.ts';
+import { presentError, useErrorPerField } from './errors.ts';
+import { type Operations, useOperations } from './operations.ts';
+import { useParams } from './params.ts';
 import { useSharedResults } from './shared-results.ts';
-import { atExpiry } from './sign-in.ts';
+import { atExpiry, requestSignal } from './sign-in.ts';
 
-/** What the HTTP server and the WebSocket server hand to yoga: nobody gets this far without being signed in. */
+/**
+ * What the HTTP server (with `res`) and the WebSocket server (with `socket`) hand to yoga: nobody gets this far without
+ * being signed in.
+ */
 export interface ServerContext {
   req: IncomingMessage;
   res?: ServerResponse;
   caller: Caller;
-  /** Set by the WebSocket server, which signs callers in once for each socket. */
   socket?: { end: Context['end']; signal: AbortSignal };
-}
-
-/** Tokens are counted while parsing, so an endless document costs no more than the limit. */
-function useLimits(): Plugin {
-  return {
-    onParse: ({ parseFn, setParseFn }) => {
-      setParseFn((source: string, options: object) => {
-        try {
-          return parseFn(source, { ...options, maxTokens: limits.tokens });
-        } catch (error) {
-          if (!(error instanceof GraphQLError) || !error.message.includes(`${limits.tokens} tokens`)) throw error;
-          const extensions = { code: 'LIMIT_EXCEEDED', reason: 'TOKENS', http: { status: 400 } };
-          throw new GraphQLError(`The document has more than ${limits.tokens} tokens.`, { extensions });
-        }
-      });
-    },
-    onValidate: ({ addValidationRule }) => limitRules.forEach((rule) => addValidationRule(rule)),
-  };
-}
-
-/** Introspection is for those who have signed in. */
-function useIntrospectionPolicy(): Plugin {
-  return {
-    onValidate: ({ addValidationRule, context }) => {
-      if ((context as unknown as Partial<Context>).caller?.anonymous)
-        addValidationRule(NoSchemaIntrospectionCustomRule);
-    },
-  };
 }
 
 function useStreams(onStream: (response: ServerResponse) => void): Plugin {
@@ -57,9 +34,10 @@ function useStreams(onStream: (response: ServerResponse) => void): Plugin {
 }
 
 /** GraphQL over HTTP and SSE, hardened: no CORS, no batches, no forms, no GraphiQL of its own. */
-export function createGraphQL(
+export function createGraphQLYoga(
   schema: GraphQLSchema,
   source: ContextSource,
+  operations: Operations,
   onStream: (response: ServerResponse) => void,
 ) {
   return createYoga<ServerContext, Context>({
@@ -71,47 +49,39 @@ export function createGraphQL(
     cors: false,
     batching: false,
     multipart: false,
+    parserAndValidationCache: false,
     maxRequestBodySize: limits.bodyBytes,
     logging: false,
     maskedErrors: {
       maskError: (error) => presentError(error, source.log, crypto.randomUUID()),
     },
     plugins: [
-      useLimits(),
-      useIntrospectionPolicy(),
-      useValidationCode(),
+      useDocuments(operations.documents),
+      useOperations(operations, source.modules.observers),
       useErrorPerField(),
       useStreams(onStream),
       useSharedResults(),
       ...source.modules.plugins,
+      // A plug-in may have put in place what was not sent.
+      useParams(),
     ],
-    context: ({ req, res, request, caller, socket }) => {
-      if (socket) return createContext(source, { headers: new Headers(), caller, ...socket });
-      const end = () => void res?.destroy();
-      endAtExpiry(source.clock, caller, res);
-      return createContext(source, { headers: request.headers, caller, signal: requestSignal(req, res), end });
-    },
+    context: (parts) => wholeContext(createContext(source, requestParts(parts, source.clock))),
   });
 }
 
-export type GraphQLHandler = ReturnType<typeof createGraphQL>;
+export type Yoga = ReturnType<typeof createGraphQLYoga>;
+
+function requestParts({ req, res, caller, socket }: ServerContext, clock: Clock): RequestParts {
+  if (socket) return { request: null, caller, signal: () => socket.signal, end: socket.end };
+  if (!res) throw new Error('A request without a response.');
+  endAtExpiry(clock, caller, res);
+  return { request: req, caller, signal: () => requestSignal(res), end: () => void res.destroy() };
+}
 
 /** A stream of events does not outlive the token; SSE has no codes, so it just ends. An answer under way is completed. */
-function endAtExpiry(clock: Clock, caller: Caller, response: ServerResponse | undefined): void {
-  if (!response) return;
+function endAtExpiry(clock: Clock, caller: Caller, response: ServerResponse): void {
   const cancel = atExpiry(clock, caller, () => {
     if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.destroy();
   });
   response.once('close', cancel);
-}
-
-/** Aborted when the client goes away before its answer is complete. */
-function requestSignal(request: IncomingMessage, response: ServerResponse | undefined): AbortSignal {
-  const aborter = new AbortController();
-  // A complete answer closes too; aborting then would cost an exception for each request.
-  response?.once('close', () => {
-    if (!response.writableFinished) aborter.abort();
-  });
-  if (!response) request.once('close', () => aborter.abort());
-  return aborter.signal;
 }

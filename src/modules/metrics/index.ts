@@ -4,7 +4,7 @@ import { readCluster } from './cluster.ts';
 import { metricsConfig } from './config.ts';
 import { serveMetrics } from './endpoint.ts';
 import { createInstruments } from './instruments.ts';
-import { useOperationMetrics } from './operations.ts';
+import { countOperations } from './operations.ts';
 import { Metrics } from './service.ts';
 
 const usualPort = 9464;
@@ -15,7 +15,7 @@ export const metrics = defineModule({
   description: 'Serves metrics for Prometheus on a port of their own.',
   provides: { metrics: Metrics },
   config: metricsConfig,
-  async start({ config, cluster, clock, plugin, onStop }) {
+  async start({ config, cluster, clock, observe, onStop }) {
     const registry = new Registry();
     const instruments = createInstruments(registry);
     const port = config.port ?? (cluster.mode === 'EMBEDDED' ? null : usualPort);
@@ -25,7 +25,7 @@ export const metrics = defineModule({
     const metrics: Metrics = { ...instruments, url: endpoint.url };
     collectDefaultMetrics({ register: registry });
     readCluster(metrics, cluster);
-    plugin(useOperationMetrics(metrics, clock));
+    observe(countOperations(metrics, clock));
     return { metrics };
   },
 });

@@ -1,7 +1,7 @@
-import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Clock } from '../../clock.ts';
 import { type ErrorCode, errorCodes } from '../../errors.ts';
+import type { OperationObserver } from '../../module.ts';
 import { slipwayErrorIn } from '../../server/errors.ts';
 import type { Metrics } from './service.ts';
 
@@ -10,13 +10,11 @@ const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const types = ['query', 'mutation', 'subscription', 'refused'];
 const codes = ['OK', ...Object.keys(errorCodes)];
 
-type Failed = { readonly errors?: readonly unknown[] | undefined } | null | undefined;
-
 /**
  * Counts and times GraphQL operations by type and outcome, whatever the transport. What does not come to be carried out
  * (not parsed, not valid) is of the type `refused`.
  */
-export function useOperationMetrics(metrics: Metrics, clock: Clock): Plugin {
+export function countOperations(metrics: Metrics, clock: Clock): OperationObserver {
   const count = metrics.counter({
     name: 'slipway_graphql_operations_total',
     help: 'GraphQL operations by type and by the code of the first error; a subscription counts when it is opened.',
@@ -34,51 +32,25 @@ export function useOperationMetrics(metrics: Metrics, clock: Clock): Plugin {
     { name: 'slipway_graphql_subscriptions', help: 'Subscriptions of any kind that are open.' },
     () => [{ labels: {}, value: open }],
   );
-  const refused = (error: unknown) => count({ type: 'refused', code: codeOf(error) });
-  const begin = (type: string) => {
-    const startedAt = clock.now();
-    return (result: Failed) => {
-      const code = outcomeOf(result);
-      count({ type, code });
-      time({ type, outcome: code === 'OK' ? 'ok' : 'error' }, (clock.now() - startedAt) / 1000);
-    };
-  };
-
   return {
-    onParse:
-      () =>
-      ({ result }) => {
-        if (result instanceof Error) refused(result);
-      },
-    onValidate:
-      () =>
-      ({ valid, result }) => {
-        if (!valid) refused(result[0]);
-      },
-    onExecute({ args }) {
-      const done = begin(typeOf(args));
-      return { onExecuteDone: ({ result }) => done(result as Failed) };
-    },
-    onSubscribe() {
-      const done = begin('subscription');
-      return {
-        onSubscribeResult({ result }) {
-          done(Symbol.asyncIterator in result ? null : result);
-          if (!(Symbol.asyncIterator in result)) return;
-          open += 1;
-          return { onEnd: () => void (open -= 1) };
-        },
+    refused: (error) => count({ type: 'refused', code: codeOf(error) }),
+    begin(type) {
+      const startedAt = clock.now();
+      return (result) => {
+        const code = outcomeOf(result);
+        count({ type, code });
+        time({ type, outcome: code === 'OK' ? 'ok' : 'error' }, (clock.now() - startedAt) / 1000);
       };
     },
+    opened() {
+      open += 1;
+      return () => void (open -= 1);
+    },
   };
 }
 
-function typeOf({ document, operationName }: { document: DocumentNode; operationName?: string | null }): string {
-  return getOperationAST(document, operationName)?.operation ?? 'other';
-}
-
-function outcomeOf(result: Failed): string {
-  const error = result?.errors?.[0];
+function outcomeOf({ errors }: ExecutionResult): string {
+  const error = errors?.[0];
   return error === undefined ? 'OK' : codeOf(error);
 }
 

@@ -1,0 +1,46 @@
+import type { ServerResponse } from 'node:http';
+import type { ExecutionResult } from 'graphql';
+import type { HttpStatus } from './errors.ts';
+
+export type JsonType = 'application/json' | 'application/graphql-response+json';
+
+const wholeTypes: Readonly<Record<string, JsonType>> = {
+  '*/*': 'application/json',
+  'application/*': 'application/json',
+  'application/json': 'application/json',
+  'application/graphql-response+json': 'application/graphql-response+json',
+};
+
+/** In which form of JSON a client wants its answer, by its Accept header: the first that we have; null when in none. */
+export function jsonTypeFor(accept: string | undefined): JsonType | null {
+  if (accept === undefined) return 'application/json';
+  const known = wholeTypes[accept];
+  if (known) return known;
+  for (const range of accept.toLowerCase().split(',')) {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
+    const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+    const found = wholeTypes[type];
+    if (found && (charset === undefined || charset === 'charset=utf-8')) return found;
+  }
+  return null;
+}
+
+/** The status of a result, by GraphQL over HTTP. */
+function statusOf({ errors }: ExecutionResult, type: JsonType): number {
+  let status = 200;
+  for (const { extensions } of errors ?? []) {
+    const { http } = extensions as { http?: HttpStatus };
+    if (http && !(http.spec && type === 'application/json')) status = Math.max(status, http.status);
+  }
+  return status;
+}
+
+/** Sends a whole result. */
+export function sendResult(response: ServerResponse, result: ExecutionResult, type: JsonType): void {
+  const text = JSON.stringify(result);
+  response.writeHead(statusOf(result, type), {
+    'content-type': `${type}; charset=utf-8`,
+    'content-length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}

@@ -82,8 +82,9 @@ function objectPath(resource: Resource, { metadata }: { metadata: KubeObject['me
 }
 
 function listRequest(resource: Resource, options: ListOptions): ApiRequest {
-  const { namespace, signal, labelSelector, fieldSelector, limit } = options;
-  const query = { labelSelector, fieldSelector, limit, continue: options.continue };
+  const { namespace, signal, labelSelector, fieldSelector, limit, at } = options;
+  const exactly = at !== undefined && { resourceVersion: at, resourceVersionMatch: 'Exact' };
+  const query = { labelSelector, fieldSelector, limit, continue: options.continue, ...exactly };
   return { method: 'GET', path: resourcePath(resource, namespace), query, signal };
 }
 

@@ -18,6 +18,8 @@ export interface ListOptions {
   fieldSelector?: string;
   limit?: number;
   continue?: string;
+  /** The list exactly as it was at this resourceVersion; 410 when the server no longer knows. */
+  at?: string;
   signal?: AbortSignal;
 }
 

@@ -47,11 +47,13 @@ export function createLocalClient(core: Core, logs: PodLogSource): KubeClient {
 
     async list<T extends KubeObject>(resource: Resource<T>, options: Parameters<KubeClient['list']>[1] = {}) {
       options.signal?.throwIfAborted();
-      const { namespace, signal: _, ...selection } = options;
+      const { namespace, signal: _, at, ...selection } = options;
+      const exactly = at !== undefined && { resourceVersion: at, resourceVersionMatch: 'Exact' };
       const { items, metadata } = listObjects(core, {
         definition: definitionOf(resource),
         namespace: place(resource, namespace),
         ...selection,
+        ...exactly,
       });
       return { items: items.map((item) => out<T>(item)), metadata } satisfies KubeList<T>;
     },

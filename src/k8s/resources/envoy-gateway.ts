@@ -45,3 +45,10 @@ export const securityPolicies = resource<SecurityPolicy>(
   'SecurityPolicy',
   'securitypolicies',
 );
+
+/** gateway.envoyproxy.io/v1alpha1 EnvoyProxy, as far as we read it. */
+export interface EnvoyProxy extends KubeObject {
+  spec: { shutdown?: { drainTimeout?: string } };
+}
+
+export const envoyProxies = resource<EnvoyProxy>('gateway.envoyproxy.io', 'v1alpha1', 'EnvoyProxy', 'envoyproxies');

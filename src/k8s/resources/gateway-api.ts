@@ -77,9 +77,21 @@ export interface GatewayListener {
   };
 }
 
+/** Further settings, in a kind of the implementation. */
+export interface ParametersReference {
+  group: string;
+  kind: string;
+  name: string;
+}
+
 /** gateway.networking.k8s.io/v1 Gateway. */
 export interface Gateway extends KubeObject {
-  spec: { gatewayClassName: string; listeners: GatewayListener[]; addresses?: { type?: string; value?: string }[] };
+  spec: {
+    gatewayClassName: string;
+    listeners: GatewayListener[];
+    addresses?: { type?: string; value?: string }[];
+    infrastructure?: { parametersRef?: ParametersReference };
+  };
   status?: {
     addresses?: { type?: string; value: string }[];
     conditions?: Condition[];
@@ -94,7 +106,11 @@ export interface Gateway extends KubeObject {
 
 /** gateway.networking.k8s.io/v1 GatewayClass. */
 export interface GatewayClass extends KubeObject {
-  spec: { controllerName: string; description?: string };
+  spec: {
+    controllerName: string;
+    description?: string;
+    parametersRef?: ParametersReference & { namespace?: string };
+  };
   status?: { conditions?: Condition[] };
 }
 

@@ -31,11 +31,20 @@ export const config = z.strictObject({
   takeoverSeconds: z
     .number()
     .min(0)
-    .max(60)
+    .max(600)
     .default(1)
     .describe(
-      'How long a new protected gateway stays closed after its controller has accepted the protection, in seconds. One more ' +
-        "than Envoy's drain time closes it to connections from before, too.",
+      'How long a gateway with new protection stays closed after its controller has accepted the protection, in seconds: ' +
+        'what the data plane takes to put it into effect.',
+    ),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .optional()
+    .describe(
+      'How long it stays closed beyond that where connections from before would not be asked for credentials, in seconds. ' +
+        'Absent: the drain time of Envoy, as the EnvoyProxy of the Gateway says, or 60.',
     ),
 });
 

@@ -9,13 +9,12 @@ import { policyNameOf } from './names.ts';
 import type { GatewayNotice } from './notices.ts';
 import type { Operations } from './operations.ts';
 import { claimOf, type CreateGatewayInput, type Plan, plan, readWish, type Wish } from './plan.ts';
-import { gated, isGated, openPatch } from './gate.ts';
+import { closed } from './closed.ts';
 import { attachedTo } from './policies.ts';
 import { secretLocks } from './protection.ts';
 import { allOf } from './refusals.ts';
-import { parentsOf } from './route.ts';
+import type { Written } from './opening.ts';
 import type { GatewayView, Policy } from './service.ts';
-import { inForce, needsGate } from './takeover.ts';
 import {
   checkLeftover,
   checkPace,
@@ -85,17 +84,13 @@ async function earlierResult(
     wish.auth.kind === 'NONE' || !resource
       ? null
       : await getOrNull(context.kube, resource, namespace, policyNameOf(name));
-  const closed = isGated(route);
-  const policy =
-    found && resource ? await link(context, resource, { policy: found, route, stillPending: closed }) : null;
+  const policy = found && resource ? await link(context, resource, { policy: found, route }) : null;
   // What has changed since (a Secret that is gone, say) is no reason to refuse what was done.
   const notices = await plan(operations, context, wish, repeat).then(
     (planned) => planned.notices,
     () => [],
   );
-  if (!closed || !policy || !resource) return result(operations, notices, route, policy);
-  const opened = await open(operations, context, resource, { route, policy });
-  return result(operations, notices, opened.route, opened.policy);
+  return result(operations, notices, { route, policy });
 }
 
 /** The kind that a policy of this gateway has, or would have. */
@@ -153,7 +148,6 @@ async function write(
   const { kube, log } = context;
   const { namespace, name } = planned.wish;
   const resource = resourceOf(planned);
-  const gate = planned.policy !== null && needsGate(planned.parent);
   const began = operations.clock.now();
   let policy: Policy | null = null;
   let route: HTTPRoute | null = null;
@@ -163,48 +157,20 @@ async function write(
     if (planned.policy) policy = await putPolicy(kube, resource, { policy: planned.policy, leftover, now: began });
     else if (leftover) await deleteRead(kube, resource, leftover, { strict: true });
     checkPace(operations.clock.now() - began);
-    route = await kube.create(httpRoutes, gate ? gated(planned.route) : planned.route);
+    route = await kube.create(httpRoutes, planned.closes ? closed(planned.route) : planned.route);
     await operations.refuseLostRace(context, claimOf(planned), route);
   } catch (error) {
     await undo(context, resource, { route, policy, cause: error });
     throw toSlipwayError(error, subjectOf(httpRoutes, name));
   }
-  const linked = policy && (await link(context, resource, { policy, route, stillPending: gate }));
+  const linked = policy && (await link(context, resource, { policy, route }));
   if (policy && !linked) {
     await deleteRead(kube, httpRoutes, route);
     const message = `The policy of the gateway ${name} was deleted while it was created, so the gateway was too. Try again.`;
     throw new SlipwayError('CONFLICT', message, { reason: 'CHANGED' });
   }
   log.info({ gateway: `${namespace}/${name}`, auth: planned.wish.auth.kind }, 'gateway created');
-  if (!linked || !gate) return result(operations, planned.notices, route, linked);
-  try {
-    const opened = await open(operations, context, resource, { route, policy: linked });
-    return await result(operations, planned.notices, opened.route, opened.policy);
-  } catch (error) {
-    if (refused(error)) await undo(context, resource, { route, policy: linked, cause: error });
-    throw error;
-  }
-}
-
-/** Opens a route once its protection is in force. Where that takes too long the sweep does it, on any server. */
-async function open(
-  operations: Operations,
-  context: Context,
-  resource: Resource<Policy>,
-  { route, policy }: { route: HTTPRoute; policy: Policy },
-): Promise<{ route: HTTPRoute; policy: Policy | null }> {
-  const { store, clock, config } = operations;
-  const [parent] = parentsOf(route);
-  const waiting = { policies: store.policies, clock, takeoverMs: config.takeoverSeconds * 1000 };
-  if (!parent || !(await inForce(policy, parent, waiting))) {
-    context.log.warn(
-      { policy: policy.metadata.name },
-      'the controller has not accepted the policy: the route stays closed',
-    );
-    return { route, policy };
-  }
-  const opened = await patchRead(context.kube, httpRoutes, route, openPatch);
-  return { route: opened, policy: await link(context, resource, { policy, route: opened }) };
+  return result(operations, planned.notices, { route, policy: linked });
 }
 
 /** Takes back what a failed create has written. A route that is or may yet be there never loses its policy. */
@@ -227,10 +193,10 @@ async function undo(
 async function link(
   { kube, log }: Context,
   resource: Resource<Policy>,
-  { policy, route, stillPending = false }: { policy: Policy; route: HTTPRoute; stillPending?: boolean },
+  { policy, route }: { policy: Policy; route: HTTPRoute },
 ): Promise<Policy | null> {
   try {
-    return await patchRead(kube, resource, policy, linkPatch(policy, route, stillPending));
+    return await patchRead(kube, resource, policy, linkPatch(policy, route));
   } catch (error) {
     if (error instanceof SlipwayError && error.code === 'NOT_FOUND') return null;
     log.warn({ err: error, policy: policy.metadata.name }, 'the policy could not be tied to its route');
@@ -238,12 +204,10 @@ async function link(
   }
 }
 
-async function result(
-  operations: Operations,
-  notices: GatewayNotice[],
-  route: HTTPRoute,
-  policy: Policy | null,
-): Promise<GatewayResult> {
+/** What was written, as it is when the gateway is open, or when that takes longer than somebody waits. */
+async function result(operations: Operations, notices: GatewayNotice[], written: Written): Promise<GatewayResult> {
+  const { policy } = written;
+  const route = await operations.untilOpen(written);
   const objects = policy ? [policy, route] : [route];
   return { gateway: await operations.settledView(route, policy), objects, notices };
 }

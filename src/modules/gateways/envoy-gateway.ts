@@ -177,6 +177,8 @@ export const envoyGateway: PolicyBackend<SecurityPolicy> = {
   controllers: ['gateway.envoyproxy.io/gatewayclass-controller', 'slipway.dev/gateway-controller'],
   kinds: ['BASIC', 'API_KEY', 'JWT'],
   resource: securityPolicies,
+  // Of a kind that is one filter for all, the route says the rest; and a listener that lacks the provider of a token refuses it.
+  checksPer: (kind) => (kind === 'API_KEY' || kind === 'JWT' ? 'KIND' : 'POLICY'),
   policy,
   read,
   change,

@@ -13,10 +13,13 @@ import { createOperations, GatewayOperations } from './operations.ts';
 import { apiKeyRedaction } from './redaction.ts';
 import { addGateways } from './schema/index.ts';
 import { Gateways, PolicyBackend } from './service.ts';
+import { createInForce } from './in-force.ts';
+import { startOpening } from './opening.ts';
 import { createStore } from './store.ts';
 import { startSweep } from './sweep.ts';
 import { defaultParent } from './targets.ts';
 import { traefik } from './traefik.ts';
+import { createWaits } from './waits.ts';
 import { callerRules, gatewayRules, gatewayWatches } from './watches.ts';
 
 /** Exposes services on public hostnames, protected, and says how that is going. */
@@ -55,7 +58,12 @@ export const gateways = defineModule({
       const sweep = startSweep({ cluster, resource, clock, log });
       host.onStop(() => sweep.stop());
     }
-    const parts = { store, cluster, runs, config, backends, clock, log };
+    const inForce = createInForce(store, cluster, clock);
+    host.onStop(() => inForce.stop());
+    const waits = createWaits({ config, cluster, store, inForce, log });
+    const opening = startOpening({ cluster, store, inForce, waits, clock, log });
+    host.onStop(() => opening.stop());
+    const parts = { store, cluster, runs, config, backends, inForce, waits, opening, clock, log };
     return {
       gateways: Object.assign(store, { changes }),
       operations: createOperations(parts),

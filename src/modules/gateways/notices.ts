@@ -1,4 +1,5 @@
 import type { GatewayListener } from '../../k8s/resources.ts';
+import type { Millis } from '../runs/service.ts';
 import { encrypted, type ParentLookup, urlOf } from './parents.ts';
 import { inheritedPolicy } from './policies.ts';
 import type { RouteShape } from './route.ts';
@@ -19,12 +20,20 @@ export interface NoticeInput {
   parent: ParentTarget;
   taking: readonly GatewayListener[];
   backend: KnownBackend;
+  /** How long it will be closed; null: not at all. */
+  closedMs: Millis | null;
   policiesIn: (namespace: string) => Iterable<Policy>;
   lookup: ParentLookup;
 }
 
 export function noticesOf(input: NoticeInput): GatewayNotice[] {
-  return [...authNotices(input), ...inheritanceNotices(input), ...pathNotices(input), ...backendNotices(input)];
+  return [
+    ...authNotices(input),
+    ...closedNotices(input),
+    ...inheritanceNotices(input),
+    ...pathNotices(input),
+    ...backendNotices(input),
+  ];
 }
 
 const notice = (code: string, field: string | null, message: string): GatewayNotice => ({ code, message, field });
@@ -49,6 +58,14 @@ function authNotices({ auth, shape, taking, parent, lookup }: NoticeInput): Gate
     notices.push(notice('AUDIENCES_UNCHECKED', 'auth.jwt.audiences', message));
   }
   return notices;
+}
+
+function closedNotices({ closedMs }: NoticeInput): GatewayNotice[] {
+  if (closedMs === null) return [];
+  const message =
+    'The gateway is closed to everybody until this protection is in force for every connection: for about ' +
+    `${Math.ceil(closedMs / 1000)} s from when its Gateway has accepted it. Then it opens by itself.`;
+  return [notice('CLOSED_AT_FIRST', 'auth', message)];
 }
 
 function inheritanceNotices({ auth, parent, taking, policiesIn }: NoticeInput): GatewayNotice[] {

@@ -2,15 +2,18 @@ import type { Clock } from '../../clock.ts';
 import type { SlipwayError } from '../../errors.ts';
 import { ApiError } from '../../k8s/api-error.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
+import { isExpired } from '../../k8s/list-all.ts';
 import { type HTTPRoute, httpRoutes } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
 import { type Context, serviceRef } from '../../module.ts';
 import type { Runs } from '../runs/service.ts';
 import { type Claim, clashOf } from './clashes.ts';
+import { isClosed } from './closed.ts';
 import type { GatewaysConfig } from './config.ts';
 import { createGateway, type GatewayResult } from './create.ts';
 import { type DeleteGatewayInput, deleteGateway } from './delete.ts';
 import { rememberedKey } from './idempotency.ts';
+import type { InForce } from './in-force.ts';
 import { createLocks, type Locks } from './locks.ts';
 import { projectLabel } from './names.ts';
 import { envoyGateway } from './envoy-gateway.ts';
@@ -19,11 +22,13 @@ import type { CreateGatewayInput } from './plan.ts';
 import { simpleRule } from './route.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import type { GatewaySecrets } from './secrets/service.ts';
-import type { GatewayView, Policy, PolicyBackend } from './service.ts';
+import type { Opening, Written } from './opening.ts';
+import type { GatewayAuthKind, GatewayView, Policy, PolicyBackend } from './service.ts';
 import type { Backends } from './backends.ts';
 import type { Store } from './store.ts';
 import { defaultParent, type TargetSources } from './targets.ts';
 import { type UpdateGatewayInput, updateGateway } from './update.ts';
+import type { Waits } from './waits.ts';
 
 /** What the mutations share. */
 export interface Operations extends TargetSources {
@@ -35,8 +40,14 @@ export interface Operations extends TargetSources {
   routesOfKey(key: string): Iterable<HTTPRoute>;
   /** Refuses a place on a Gateway that somebody has, as far as the cache knows, or with `live` the server. */
   refuseClash(context: Context, claim: Claim, live?: boolean): Promise<void>;
-  /** After the write: refuses it when another server gave the same place away at the same time. */
+  /** After the write: refuses it when another server gave the same place away before. */
   refuseLostRace(context: Context, claim: Claim, route: HTTPRoute): Promise<void>;
+  /** How long a route with this protection will stay closed once its controller has it, in milliseconds. */
+  closedMs(route: HTTPRoute, kind: GatewayAuthKind): Promise<number>;
+  /** The listeners that serve a route. */
+  listenersOf(route: HTTPRoute): Set<string>;
+  /** The route once it is open, or when that takes longer than somebody waits. */
+  untilOpen(written: Written): Promise<HTTPRoute>;
   /** The view as of these written objects, once queries show them too. */
   settledView(route: HTTPRoute, policy: Policy | null): Promise<GatewayView>;
 }
@@ -52,6 +63,9 @@ export const GatewayOperations = serviceRef<GatewayOperations>('slipway.gateway-
 
 interface Parts {
   store: Store;
+  inForce: InForce;
+  waits: Waits;
+  opening: Opening;
   cluster: Cluster;
   runs: Runs;
   config: GatewaysConfig;
@@ -61,7 +75,7 @@ interface Parts {
 }
 
 export function createOperations(parts: Parts): GatewayOperations {
-  const { store, cluster, runs, log } = parts;
+  const { store, cluster, runs, clock, log, inForce, waits, opening } = parts;
   const routes = cluster.cache(httpRoutes);
   const projectOf = (route: HTTPRoute): string | null => {
     const backend = simpleRule(route)?.shape.backend;
@@ -74,15 +88,16 @@ export function createOperations(parts: Parts): GatewayOperations {
   }
 
   /** Straight from the server, with our own identity: routes of others count too. */
-  async function liveRoutes(): Promise<HTTPRoute[] | null> {
-    const places = cluster.watchedNamespaces ?? [undefined];
+  async function liveRoutes(at?: string): Promise<HTTPRoute[] | null> {
+    const places = cluster.watchedNamespaces?.map((namespace) => ({ namespace })) ?? [{}];
     try {
       const lists = await Promise.all(
-        places.map((namespace) => cluster.client.list(httpRoutes, namespace === undefined ? {} : { namespace })),
+        places.map((place) => cluster.client.list(httpRoutes, { ...place, ...(at !== undefined && { at }) })),
       );
       return lists.flatMap(({ items }) => items);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (at !== undefined && isExpired(error)) return liveRoutes();
       log.warn({ err: error }, 'could not check for a gateway of the same address on another server');
       return null;
     }
@@ -102,21 +117,26 @@ export function createOperations(parts: Parts): GatewayOperations {
       if (error) throw error;
     },
     async refuseLostRace(context, claim, route) {
-      const present = (await liveRoutes()) ?? [];
-      // Of the same second both give way: the one that was written last always sees the other.
-      const made = route.metadata.creationTimestamp ?? '';
-      const older = present.filter(
-        ({ metadata }) => metadata.uid !== route.metadata.uid && (metadata.creationTimestamp ?? '') <= made,
-      );
-      const error = await clash(context, claim, older);
+      // The cluster writes one thing after the other. So of two that saw nobody before they wrote, exactly one finds the
+      // other in the list of that moment, and gives way; times can be equal, and clocks differ.
+      const first = (await liveRoutes(route.metadata.resourceVersion)) ?? [];
+      const error = await clash(context, claim, first);
       if (error) throw error;
+    },
+    closedMs: (route, kind) => waits.closedMs(route, { kind, since: clock.now() }),
+    listenersOf: (route) => inForce.listenersOf(route),
+    async untilOpen(written) {
+      const { route, policy } = written;
+      if (!isClosed(route)) return route;
+      const kind = (policy && store.backendOf(route)?.read(policy).kind) ?? 'OTHER';
+      return opening.untilOpen(written, await operations.closedMs(route, kind));
     },
     async settledView(route, policy) {
       await store.settled(policy ? [policy, route] : [route]);
       const { namespace, name, uid } = route.metadata;
       const cached = store.get(`${namespace}/${name}`);
-      const current = cached?.uid === uid && cached?.objects.route.metadata.generation === route.metadata.generation;
-      return cached && current ? cached : store.view(route, policy ? [policy] : []);
+      const seen = (cached?.objects.route.metadata.generation ?? 0) >= (route.metadata.generation ?? 0);
+      return cached && cached.uid === uid && seen ? cached : store.view(route, policy ? [policy] : []);
     },
   };
 

@@ -99,6 +99,11 @@ export function conditionOf(conditions: readonly Condition[] | undefined, type: 
   return conditions?.find((condition) => condition.type === type);
 }
 
+/** A controller has said something of it: it may serve routes, whatever it still lacks (an address, say). */
+export function gatewayClaimed(gateway: Gateway): boolean {
+  return (gateway.status?.conditions ?? []).some(({ status }) => status !== 'Unknown');
+}
+
 export function gatewayReady(gateway: Gateway): boolean {
   return conditionOf(gateway.status?.conditions, 'Programmed')?.status === 'True';
 }

@@ -33,10 +33,8 @@ export interface PhaseInput {
   wasProtected: boolean;
   /** The policy of the name that the route's own one has, wherever it is attached. */
   strayed: boolean;
-  /** The route itself names its policy: while that is missing, nobody gets through. */
+  /** Nobody gets through: until the protection is in force, or while the policy is missing that a filter of the route names. */
   closed: boolean;
-  /** Nobody gets through until the controller has the policy. */
-  gated: boolean;
   names: Omit<ReasonNames, 'parent' | 'detail'>;
   now: Millis;
 }
@@ -59,9 +57,9 @@ const found = (phase: GatewayPhase, message: string, changesAt: Millis | null = 
 
 /** READY only when nothing speaks against it: route, parents and policy, for their present generations. */
 export function phaseOf(input: PhaseInput): Phase {
-  const opening = found('PROGRESSING', 'The gateway opens as soon as its protection is in force.');
+  const closed = found('PROGRESSING', 'The gateway is closed, and opens by itself once its protection is in force.');
   const findings = [
-    ...(input.gated ? [opening] : []),
+    ...(input.closed ? [closed] : []),
     ...protection(input),
     ...input.parents.flatMap((parent) => parentFindings(input, parent)),
   ];
@@ -69,11 +67,16 @@ export function phaseOf(input: PhaseInput): Phase {
   if (input.parents.length === 0) {
     findings.push(found('UNCLAIMED', 'The route names no Gateway, so nothing serves it. Choose a parent.'));
   }
-  const [worst] = findings.sort((a, b) => a.rank - b.rank);
+  // While it is closed nobody gets through, whatever the protection would do.
+  const held = input.closed ? findings.map(withoutAlarm) : findings;
+  const [worst] = held.sort((a, b) => a.rank - b.rank);
   if (!worst) return { phase: 'READY', message: null, changesAt: null };
   const times = findings.map(({ changesAt }) => changesAt).filter((at) => at !== null);
   return { phase: worst.phase, message: worst.message, changesAt: times.length > 0 ? Math.min(...times) : null };
 }
+
+const withoutAlarm = (finding: Finding): Finding =>
+  finding.phase === 'UNPROTECTED' ? found('REJECTED', finding.message ?? '', finding.changesAt) : finding;
 
 const createdAt = (object: { metadata: { creationTimestamp?: string } }, now: Millis): Millis =>
   object.metadata.creationTimestamp ? Date.parse(object.metadata.creationTimestamp) : now;
@@ -96,7 +99,7 @@ function protection(input: PhaseInput): Finding[] {
     if (now < until && !input.wasProtected)
       return [found('PROGRESSING', 'The protection is being put in place.', until)];
     if (input.closed) {
-      const message = `The policy ${names.policy} is missing, so requests get 500. Set the protection again.`;
+      const message = `The policy ${names.policy} is missing, so nobody gets through. Set the protection again.`;
       return [found('REJECTED', message)];
     }
     const why = input.strayed

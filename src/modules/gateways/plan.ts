@@ -14,6 +14,7 @@ import { checkSecret, policyFor } from './protection.ts';
 import { allOf } from './refusals.ts';
 import { buildRoute } from './route.ts';
 import type { GatewayAuth, ParentName, Policy } from './service.ts';
+import { needsClosing } from './takeover.ts';
 import { admitted, type BackendTarget, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
 
 export interface GatewayParentInput {
@@ -116,6 +117,8 @@ export interface Plan {
   parent: ParentTarget;
   route: HTTPRoute;
   policy: Policy | null;
+  /** The route begins closed. */
+  closes: boolean;
   notices: GatewayNotice[];
 }
 
@@ -140,14 +143,11 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
       ...(repeat && { [idempotencyAnnotation]: repeatText(repeat) }),
     },
   };
-  return {
-    wish,
-    backend,
-    parent,
-    route: buildRoute(metadata, shape, parent.ref, policy && parent.policies?.filter?.(policy.metadata.name)),
-    policy,
-    notices: noticesOf({ shape, auth, parent, taking, backend, ...operations.lookups }),
-  };
+  const route = buildRoute(metadata, shape, parent.ref, policy && parent.policies?.filter?.(policy.metadata.name));
+  const closes = policy !== null && needsClosing(parent);
+  const closedMs = closes ? await operations.closedMs(route, auth.kind) : null;
+  const notices = noticesOf({ shape, auth, parent, taking, backend, closedMs, ...operations.lookups });
+  return { wish, backend, parent, route, policy, closes, notices };
 }
 
 async function protectionFor(

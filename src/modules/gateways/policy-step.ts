@@ -1,16 +1,29 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../clock.ts';
 import { SlipwayError } from '../../errors.ts';
 import type { JsonPatchOperation } from '../../k8s/cluster.ts';
 import { type HTTPRoute, httpRoutes, type Resource, resourceName } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
+import type { Millis } from '../runs/service.ts';
+import { closed, closePatch, isClosed } from './closed.ts';
 import type { Present } from './delete.ts';
-import { authAnnotation, policyNameOf } from './names.ts';
+import { authAnnotation, pendingAnnotation, policyNameOf } from './names.ts';
 import { authWord } from './policies.ts';
 import { checkSecret, notEnforced, policyFor } from './protection.ts';
 import type { RouteProtection } from './route.ts';
 import type { GatewayAuth, Policy } from './service.ts';
 import type { KnownBackend, ParentTarget } from './targets.ts';
-import { annotate, deleteRead, linkPatch, ownerFor, patchRead, policyError, refused } from './writes.ts';
+import {
+  annotate,
+  checkPace,
+  deleteRead,
+  linkPatch,
+  ownerFor,
+  patchRead,
+  policyError,
+  refused,
+  unannotate,
+} from './writes.ts';
 
 /** How the policy gets from what it is to what it should be. */
 export type PolicyStep =
@@ -85,6 +98,18 @@ export async function previewStep(
 const kindOf = (step: PolicyStep, { resource }: Present): Resource<Policy> =>
   step.do === 'create' ? step.resource : resource;
 
+/** A change of a gateway. */
+export interface Change {
+  step: PolicyStep;
+  /** What a route needs to be as it shall be. */
+  changes: (route: HTTPRoute) => JsonPatchOperation[];
+  /** Closed to everybody while its protection changes: it is opened once the new one is in force. */
+  closes: boolean;
+  /** Refuses what was written, when somebody else was faster. */
+  check: (route: HTTPRoute) => Promise<void>;
+  clock: Clock;
+}
+
 interface CarriedOut {
   route: HTTPRoute;
   policy: Policy | null;
@@ -92,33 +117,43 @@ interface CarriedOut {
 }
 
 /** Protection is there before the route counts on it, and goes only after the route no longer does. */
-export async function carryOut(
-  context: Context,
-  present: Present,
-  step: PolicyStep,
-  changes: readonly JsonPatchOperation[],
-): Promise<CarriedOut> {
-  const { route, policy } = present;
-  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) return loosen(context, present, step, changes);
-  const protectedBy = await protect(context, present, step);
+export async function carryOut(context: Context, present: Present, change: Change): Promise<CarriedOut> {
+  const { step, changes, closes, check, clock } = change;
+  if (step.do === 'delete' || (step.do === 'patch' && step.loosens)) return loosen(context, present, step, change);
+  const { kube } = context;
+  const began = clock.now();
+  let { route, policy } = present;
+  if (closes) route = await patchRead(kube, httpRoutes, route, closing(route, began));
   try {
-    return { route: await patchRead(context.kube, httpRoutes, route, changes), policy: protectedBy, removed: null };
+    checkPace(clock.now() - began);
+    policy = await protect(context, present, step);
+    const complete = closes ? unannotate(route, pendingAnnotation) : [];
+    route = await patchRead(kube, httpRoutes, route, [...changes(route), ...complete]);
+    await check(route);
+    return { route, policy, removed: null };
   } catch (error) {
     // A write without an answer may have been carried out, or will be: the route must find the protection it asks for.
-    if (refused(error)) await restore(context, { before: policy, now: protectedBy, resource: kindOf(step, present) });
+    if (refused(error)) await takeBack(context, present, { route, policy, resource: kindOf(step, present) });
     throw error;
   }
 }
+
+/** Closes a route; whoever finds it so after a minute completes the change. */
+export const closing = (route: HTTPRoute, now: Millis): JsonPatchOperation[] => [
+  ...closePatch(route),
+  ...annotate(route, pendingAnnotation, new Date(now).toISOString()),
+];
 
 async function loosen(
   context: Context,
   { route, resource }: Present,
   step: Extract<PolicyStep, { do: 'delete' | 'patch' }>,
-  changes: readonly JsonPatchOperation[],
+  { changes, check }: Change,
 ): Promise<CarriedOut> {
   const { kube } = context;
-  const written = await patchRead(kube, httpRoutes, route, changes);
+  const written = await patchRead(kube, httpRoutes, route, changes(route));
   try {
+    await check(written);
     if (step.do === 'patch') {
       const loosened = await patchRead(kube, resource, step.policy, step.operations);
       return { route: written, policy: loosened, removed: null };
@@ -131,19 +166,39 @@ async function loosen(
   }
 }
 
-/** The route as it was, when its protection could not go. It was in force all the time. */
-async function putBack({ kube, log }: Context, before: HTTPRoute, now: HTTPRoute): Promise<void> {
+/** A route as it was, with this specification. */
+async function putBack(
+  { kube, log }: Context,
+  before: HTTPRoute,
+  now: HTTPRoute,
+  spec: HTTPRoute['spec'] = before.spec,
+): Promise<void> {
   const { annotations } = before.metadata;
   try {
     await patchRead(kube, httpRoutes, now, [
-      { op: 'replace', path: '/spec', value: before.spec },
+      { op: 'replace', path: '/spec', value: spec },
       annotations
         ? { op: 'add', path: '/metadata/annotations', value: annotations }
         : { op: 'remove', path: '/metadata/annotations' },
     ]);
   } catch (error) {
-    log.warn({ err: error, route: now.metadata.name }, 'the route keeps its new shape, and its old protection');
+    log.warn({ err: error, route: now.metadata.name }, 'the route keeps its new shape');
   }
+}
+
+/** All as it was. A route that was closed opens at once only if its protection has been in force all the time. */
+async function takeBack(
+  context: Context,
+  { route: before, policy: protection }: Present,
+  { route, policy, resource }: { route: HTTPRoute; policy: Policy | null; resource: Resource<Policy> },
+): Promise<void> {
+  const touched = policy !== protection;
+  const closes = isClosed(route);
+  if (!closes && route !== before) await putBack(context, before, route);
+  if (touched) await restore(context, { before: protection, now: policy, resource });
+  if (!closes) return;
+  const opens = !touched || protection === null;
+  await putBack(context, before, route, opens ? before.spec : closed(before).spec);
 }
 
 async function protect(

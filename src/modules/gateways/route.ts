@@ -10,7 +10,7 @@ import {
   type ParentReference,
   services,
 } from '../../k8s/resources.ts';
-import { isGate } from './gate.ts';
+import { isClosing } from './closed.ts';
 import { trimSlash } from './paths.ts';
 import type { BackendName, ParentName } from './service.ts';
 
@@ -47,7 +47,7 @@ function prefixOf(rule: HTTPRouteRule): string | null {
   const [match, ...others] = rule.matches ?? [];
   if (others.length > 0) return null;
   if (!match) return '/';
-  if ((match.headers?.length && !isGate(match)) || match.queryParams?.length || match.method) return null;
+  if ((match.headers?.length && !isClosing(match)) || match.queryParams?.length || match.method) return null;
   if (match.path?.type !== undefined && match.path.type !== 'PathPrefix') return null;
   return trimSlash(match.path?.value ?? '/');
 }

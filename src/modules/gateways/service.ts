@@ -49,6 +49,11 @@ export interface PolicyBackend<P extends Policy = Policy> {
   policy(route: { name: string; namespace: string }, auth: GatewayAuth): P | null;
   /** What a rule of the route says so that the policy of this name holds for it. Absent: policies name their routes. */
   readonly filter?: (policy: string) => HTTPRouteFilter;
+  /**
+   * Set where the data plane puts its checks into listeners, and connections from before keep the listener that they had:
+   * whether each policy brings a check of its own, or a listener needs one for all of a kind. Absent: neither.
+   */
+  readonly checksPer?: (kind: GatewayAuthKind) => 'POLICY' | 'KIND';
   /** The protection a policy object stands for; NONE for one that lets everybody pass. */
   read(policy: P): GatewayAuth | { kind: 'OTHER' };
   /**

@@ -2,10 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
 import { httpRoutes, type Resource } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
-import { isGated, openPatch } from './gate.ts';
-import { inForceNow } from './takeover.ts';
 import { pendingAnnotation, routeNameOf } from './names.ts';
-import { parentsOf } from './route.ts';
 import type { Policy } from './service.ts';
 import { deleteRead, getOrNull, linkPatch, patchRead, pendingMs } from './writes.ts';
 
@@ -52,7 +49,7 @@ export function startSweep({ cluster, resource, clock, log }: SweepOptions): { s
     const present = policies.get(namespace, name);
     if (stopped || !present || keyOf(present) !== keyOf(policy)) return;
     try {
-      await finish(present, since);
+      await finish(present);
     } catch (error) {
       log.warn(
         { err: error, policy: `${namespace}/${name}` },
@@ -62,16 +59,11 @@ export function startSweep({ cluster, resource, clock, log }: SweepOptions): { s
     }
   }
 
-  async function finish(policy: Policy, since: string): Promise<void> {
+  async function finish(policy: Policy): Promise<void> {
     if (policy.metadata.annotations?.[pendingAnnotation] === undefined) return;
     const { namespace = '', name } = policy.metadata;
     const route = await getOrNull(cluster.client, httpRoutes, namespace, routeNameOf(name));
-    if (route && isGated(route) && !inForceNow(policy, parentsOf(route))) {
-      if (!stopped) schedule(policy, since);
-      return;
-    }
     if (route) {
-      if (isGated(route)) await patchRead(cluster.client, httpRoutes, route, openPatch);
       await patchRead(cluster.client, resource, policy, linkPatch(policy, route));
       log.info({ policy: `${namespace}/${name}` }, 'a policy was tied to its route');
       return;

@@ -1,11 +1,14 @@
 import { invalid, SlipwayError, throwInvalid } from '../../errors.ts';
-import { httpRoutes } from '../../k8s/resources.ts';
+import type { JsonPatchOperation } from '../../k8s/cluster.ts';
+import { type HTTPRoute, httpRoutes } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { type GatewayAuthInput, readAuth } from './auth-input.ts';
+import type { Claim } from './clashes.ts';
+import { isClosed, openPatch } from './closed.ts';
 import { asPreview, type GatewayResult } from './create.ts';
 import { type Present, readPresent } from './delete.ts';
 import { hostnameProblem } from './hostname.ts';
-import { authAnnotation, projectLabel } from './names.ts';
+import { authAnnotation, pendingAnnotation, projectLabel } from './names.ts';
 import { noticesOf } from './notices.ts';
 import type { Operations } from './operations.ts';
 import { refuseForeignFields } from './ownership.ts';
@@ -13,13 +16,14 @@ import { takingListeners } from './parents.ts';
 import { normalPrefixes, type Prefixes } from './paths.ts';
 import { type GatewayBackendInput, type GatewayParentInput, parentName } from './plan.ts';
 import { askedFor, authWord, simpleGateway } from './policies.ts';
-import { carryOut, policyStep, previewStep, protectionOf } from './policy-step.ts';
+import { carryOut, closing, type PolicyStep, policyStep, previewStep, protectionOf } from './policy-step.ts';
 import { secretLock } from './protection.ts';
 import { allOf } from './refusals.ts';
 import { parentsOf, routePatch, type RouteShape, simpleRule } from './route.ts';
-import type { GatewayAuth, ParentName } from './service.ts';
+import type { GatewayAuth, GatewayAuthKind, ParentName } from './service.ts';
 import { admitted, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
-import { annotate, patchRead } from './writes.ts';
+import { changesKind, needsClosing } from './takeover.ts';
+import { annotate, patchRead, unannotate } from './writes.ts';
 
 export interface UpdateGatewayInput {
   id: string;
@@ -139,15 +143,13 @@ async function targets(
       : takingListeners(parent.gateway, parent.ref.sectionName, { namespace, hostname }, lookup);
   const [listeners, step] = await allOf(taking, () => policyStep(context, present, wish.auth, backend, parent));
   const shape = { ...wish.shape, backend: { ...wanted, port: backend.port } };
+  let claim: Claim | null = null;
   if (moves || input.backend || shape.pathPrefix !== simpleRule(route)?.shape.pathPrefix) {
     const { name } = route.metadata;
-    await operations.refuseClash(
-      context,
-      { namespace, name, project: backend.project, parent: parent.ref, ...shape },
-      true,
-    );
+    claim = { namespace, name, project: backend.project, parent: parent.ref, ...shape };
+    await operations.refuseClash(context, claim, true);
   }
-  return { shape, backend, parent, taking: listeners, step };
+  return { shape, claim, backend, parent, taking: listeners, step };
 }
 
 async function change(
@@ -159,27 +161,50 @@ async function change(
 ): Promise<GatewayResult> {
   const { route } = present;
   const { namespace = '', name } = route.metadata;
-  const { shape, step, ...target } = await targets(operations, context, input, present, wish);
+  const { shape, step, claim, ...target } = await targets(operations, context, input, present, wish);
   const auth = wish.auth ?? presentAuth(present, target.parent);
-  const changes = [
-    ...routePatch(route, { shape, parent: wish.parent, protection: protectionOf(route, wish.auth, target.parent) }),
-    ...(wish.auth ? annotate(route, authAnnotation, authWord(wish.auth.kind)) : []),
+  const changes = (now: HTTPRoute): JsonPatchOperation[] => [
+    ...routePatch(now, { shape, parent: wish.parent, protection: protectionOf(now, wish.auth, target.parent) }),
+    ...(wish.auth ? annotate(now, authAnnotation, authWord(wish.auth.kind)) : []),
+    ...(auth.kind === 'NONE' ? [...openPatch(now), ...unannotate(now, pendingAnnotation)] : []),
   ];
-  refuseForeignFields(route, changes);
+  refuseForeignFields(route, changes(route));
   if (step.do === 'patch') refuseForeignFields(step.policy, step.operations);
-  const notices = noticesOf({ shape, auth, ...target, ...operations.lookups });
   // What the cluster refuses for certain is refused before anything has changed.
-  const preview = await patchRead(context.kube, httpRoutes, route, changes, { dryRun: true });
+  const preview = await patchRead(context.kube, httpRoutes, route, changes(route), { dryRun: true });
+  const closes = closesFor(operations, present, { auth, step, parent: target.parent, after: preview });
+  const began = operations.clock.now();
+  if (closes) refuseForeignFields(route, closing(route, began));
+  const closedMs = closes ? await operations.closedMs(preview, auth.kind) : null;
+  const notices = noticesOf({ shape, auth, ...target, closedMs, ...operations.lookups });
   if (input.dryRun) {
     const policy = await previewStep(context, present, step);
     const gateway = asPreview(operations.store.view(preview, policy ? [policy] : []));
     return { gateway, objects: [...(policy ? [policy] : []), preview], notices };
   }
-  const written = await carryOut(context, present, step, changes);
+  const check = async (now: HTTPRoute) => void (claim && (await operations.refuseLostRace(context, claim, now)));
+  const written = await carryOut(context, present, { step, changes, closes, check, clock: operations.clock });
   context.log.info({ gateway: `${namespace}/${name}`, auth: auth.kind }, 'gateway changed');
   if (written.removed) await operations.store.settled([written.removed], true);
-  const gateway = await operations.settledView(written.route, written.policy);
-  return { gateway, objects: [...(written.policy ? [written.policy] : []), written.route], notices };
+  const last = await operations.untilOpen(written);
+  const gateway = await operations.settledView(last, written.policy);
+  return { gateway, objects: [...(written.policy ? [written.policy] : []), last], notices };
+}
+
+/** Whether at some moment the route could be served with less protection than it has now and shall have. */
+function closesFor(
+  operations: Operations,
+  { route }: Present,
+  to: { auth: { kind: GatewayAuthKind }; step: PolicyStep; parent: ParentTarget; after: HTTPRoute },
+): boolean {
+  const { auth, step, parent, after } = to;
+  if (auth.kind === 'NONE' || !needsClosing(parent)) return false;
+  if (step.do === 'create') return true;
+  if (step.do === 'patch' && changesKind(parent.policies?.read(step.policy).kind ?? 'OTHER', auth.kind)) return true;
+  // A change that died before is begun anew.
+  if (isClosed(route) && route.metadata.annotations?.[pendingAnnotation] !== undefined) return true;
+  const present = operations.listenersOf(route);
+  return [...operations.listenersOf(after)].some((listener) => !present.has(listener));
 }
 
 function presentAuth({ policy, route }: Present, { policies }: ParentTarget): GatewayAuth | { kind: 'OTHER' } {

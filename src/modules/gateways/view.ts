@@ -3,7 +3,7 @@ import type { HTTPRoute } from '../../k8s/resources.ts';
 import { globalId } from '../../schema/ids.ts';
 import type { Millis, ObjectRef } from '../runs/service.ts';
 import { conditionsOf, referenceTo } from './conditions.ts';
-import { isGated } from './gate.ts';
+import { isClosed, openSpec } from './closed.ts';
 import { ownedByPlatform, policyNameOf, projectLabel } from './names.ts';
 import { type ParentLookup, takingListeners, urlOf } from './parents.ts';
 import { type ParentState, phaseOf } from './phase.ts';
@@ -47,8 +47,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     kind: auth.kind,
     wasProtected: sources.wasProtected,
     strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
-    gated: isGated(route),
-    closed: extensionsOf(route).some((extension) => extension.name === policyNameOf(name)),
+    closed: isClosed(route) || namesMissing(route, attached),
     names: {
       hostname: route.spec.hostnames?.[0] ?? 'any hostname',
       namespace,
@@ -94,13 +93,18 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
 const has = (policies: Iterable<Policy>, name: string): boolean =>
   [...policies].some(({ metadata }) => metadata.name === name);
 
-/** Stands for what was wanted of route and policies: uids and generations, which status writes don't move. */
+/** A filter of the route names its own policy, which is not there. */
+function namesMissing(route: HTTPRoute, attached: readonly Policy[]): boolean {
+  const own = policyNameOf(route.metadata.name);
+  return attached.length === 0 && extensionsOf(route).some(({ name }) => name === own);
+}
+
+/** Stands for what is wanted of route and policies. Neither status writes nor the opening of a closed route move it. */
 export function desiredVersion(route: HTTPRoute, attached: readonly Policy[]): string | null {
   if (!route.metadata.uid) return null;
-  const parts = [route, ...attached.toSorted(byAge)].map(
-    ({ metadata: { uid, generation } }) => `${uid}.${generation ?? 0}`,
-  );
-  const text = `${parts.join(' ')} ${askedFor(route)}`;
+  const parts = [{ ...route, spec: openSpec(route) }, ...attached.toSorted(byAge)];
+  const wanted = parts.map(({ metadata, spec }) => [metadata.uid, spec]);
+  const text = JSON.stringify([wanted, askedFor(route)]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
 

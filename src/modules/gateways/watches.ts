@@ -27,11 +27,12 @@ export const gatewayWatches: readonly Watch[] = [
 
 const read = ['get', 'list', 'watch'];
 
-/** Writes go out with the caller's rights; only what a create that died left behind is swept with our own. */
+/** Writes go out with the caller's rights; only opening, and what a mutation that died has left, is done with our own. */
 export const gatewayRules: readonly PolicyRule[] = [
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['patch'] },
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes', 'gateways', 'gatewayclasses'], verbs: read },
   { apiGroups: ['gateway.envoyproxy.io'], resources: ['securitypolicies'], verbs: [...read, 'patch', 'delete'] },
+  { apiGroups: ['gateway.envoyproxy.io'], resources: ['envoyproxies'], verbs: ['get'] },
   { apiGroups: ['traefik.io'], resources: ['middlewares'], verbs: [...read, 'patch', 'delete'] },
   { apiGroups: [''], resources: ['namespaces', 'services'], verbs: read },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },

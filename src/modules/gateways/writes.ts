@@ -12,7 +12,7 @@ import {
 import { managedByLabel, pendingAnnotation } from './names.ts';
 import type { Policy } from './service.ts';
 
-/** After this long a create without its route has died, and its name is free again. */
+/** After this long a change that is not complete has died: what it left is taken on, or its name is free again. */
 export const pendingMs = 60_000;
 
 export async function getOrNull<T extends KubeObject>(
@@ -34,19 +34,20 @@ export function subjectOf(resource: Resource, name: string): ErrorSubject {
   return { name: `${words[resource.kind] ?? 'security policy'} "${name}"` };
 }
 
-/** A route that comes so late that its pending policy may be swept away must not come at all. */
+/** What comes so late that others may have taken on what is pending must not come at all. */
 export function checkPace(tookMs: number): void {
   if (tookMs <= pendingMs / 3) return;
-  throw new SlipwayError('UNAVAILABLE', 'The cluster is too slow to create a gateway safely. Try again later.', {
+  throw new SlipwayError('UNAVAILABLE', 'The cluster is too slow to protect a gateway safely. Try again later.', {
     reason: 'TOO_SLOW',
   });
 }
 
-/** True when the server has refused for certain: nothing was written, and nothing will be. */
+/** Ours: nothing is under way. */
+const ownReasons: readonly (string | undefined)[] = ['TOO_SLOW', 'CHANGED', 'HOSTNAME_TAKEN', 'PATH_TAKEN'];
+
+/** True when it was refused for certain: what is not written yet will not be. */
 export function refused(error: unknown): boolean {
-  if (error instanceof SlipwayError) {
-    return error.reason === 'TOO_SLOW' || error.reason === 'CHANGED' || refused(error.cause);
-  }
+  if (error instanceof SlipwayError) return ownReasons.includes(error.reason) || refused(error.cause);
   return error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 408;
 }
 
@@ -61,6 +62,11 @@ export function annotate(object: KubeObject, name: string, value: string): JsonP
   if (annotations?.[name] === value) return [];
   if (!annotations) return [{ op: 'add', path: '/metadata/annotations', value: { [name]: value } }];
   return [{ op: 'add', path: annotationPath(name), value }];
+}
+
+/** Takes an annotation away, if it is there. */
+export function unannotate({ metadata }: KubeObject, name: string): JsonPatchOperation[] {
+  return metadata.annotations?.[name] === undefined ? [] : [{ op: 'remove', path: annotationPath(name) }];
 }
 
 /**
@@ -204,16 +210,13 @@ export const ownerFor = ({ apiVersion, kind, metadata: { name, uid = '' } }: HTT
   uid,
 });
 
-/** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer unless said. */
-export function linkPatch(policy: Policy, route: HTTPRoute, stillPending = false): JsonPatchOperation[] {
+/** Ties a policy to its route, which is there now: it goes when the route goes, and is pending no longer. */
+export function linkPatch(policy: Policy, route: HTTPRoute): JsonPatchOperation[] {
   const owners = policy.metadata.ownerReferences ?? [];
   const owner = ownerFor(route);
   const operations: JsonPatchOperation[] = [];
   if (!owners.some(({ uid }) => uid === owner.uid)) {
     operations.push({ op: 'add', path: '/metadata/ownerReferences', value: [...owners, owner] });
   }
-  if (!stillPending && policy.metadata.annotations?.[pendingAnnotation] !== undefined) {
-    operations.push({ op: 'remove', path: annotationPath(pendingAnnotation) });
-  }
-  return operations;
+  return [...operations, ...unannotate(policy, pendingAnnotation)];
 }

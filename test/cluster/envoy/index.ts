@@ -8,6 +8,8 @@ import { readKubeconfig } from '../../../src/k8s/kubeconfig.ts';
 import {
   type Deployment,
   deployments,
+  type EnvoyProxy,
+  envoyProxies,
   gatewayClasses,
   gateways,
   namespaces,
@@ -20,7 +22,6 @@ import { annotations } from '../kubelet/pod-status.ts';
 import { buildEnvoyGateway, installEnvoy } from './binaries.ts';
 import { startController } from './controller.ts';
 import { deploymentOf, startDataPlane } from './data-plane.ts';
-import { envoyProxies } from './kinds.ts';
 import type { TestNetwork } from './network.ts';
 
 /** Envoy as Envoy Gateway runs it, in front of Pods that answer. */
@@ -108,7 +109,7 @@ export async function startEnvoyWorld(options: {
 async function addGateway(kube: KubeClient): Promise<void> {
   const { name, namespace } = parent;
   await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  await kube.create(envoyProxies, {
+  const proxy: EnvoyProxy & { spec: { provider: object } } = {
     apiVersion: 'gateway.envoyproxy.io/v1alpha1',
     kind: 'EnvoyProxy',
     metadata: { name, namespace },
@@ -117,7 +118,8 @@ async function addGateway(kube: KubeClient): Promise<void> {
       provider: { type: 'Kubernetes', kubernetes: { envoyService: { type: 'ClusterIP' } } },
       shutdown: { drainTimeout: `${drainSeconds}s` },
     },
-  });
+  };
+  await kube.create(envoyProxies, proxy);
   await kube.create(gatewayClasses, {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'GatewayClass',
@@ -125,7 +127,7 @@ async function addGateway(kube: KubeClient): Promise<void> {
     spec: {
       controllerName: 'gateway.envoyproxy.io/gatewayclass-controller',
       parametersRef: { group: 'gateway.envoyproxy.io', kind: 'EnvoyProxy', name, namespace },
-    } as { controllerName: string },
+    },
   });
   await kube.create(gateways, {
     apiVersion: 'gateway.networking.k8s.io/v1',

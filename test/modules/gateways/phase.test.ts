@@ -33,6 +33,43 @@ test('a Gateway that this server does not look after is judged by what its contr
   });
 });
 
+describe('a closed route', () => {
+  const closed = (auth: string) => {
+    const object = route({ auth });
+    const headers = [{ name: 'x-slipway-closed', value: 'nobody-knows' }];
+    const [rule] = object.spec.rules ?? [];
+    object.spec.rules = [{ ...rule, matches: [{ ...rule?.matches?.[0], headers }] }];
+    return object;
+  };
+  test.each<[string, string, SecurityPolicy[], string, RegExp]>([
+    ['waits for its protection', 'basic', [policy()], 'PROGRESSING', /closed, and opens by itself/],
+    ['waits for a protection to come', 'none', [], 'PROGRESSING', /closed, and opens by itself/],
+    ['whose policy is missing', 'basic', [], 'REJECTED', /shop-sp is missing, so nobody gets through/],
+    ['whose policy is beaten', 'basic', [policy({ conditions: judged('Conflicted') })], 'REJECTED', /Another policy/],
+    [
+      'whose policy is refused',
+      'basic',
+      [policy({ conditions: judged('Invalid') })],
+      'REJECTED',
+      /can't use the policy/,
+    ],
+  ])('%s is not open, so no alarm is raised', (_, auth, policies, phase, message) => {
+    expect(viewOf(closed(auth), policies).status).toMatchObject({
+      phase,
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test('has the version that it has when it is open', () => {
+    const { resourceVersion, pathPrefix, managed } = viewOf(closed('basic'), [policy()]);
+    expect({ resourceVersion, pathPrefix, managed }).toEqual({
+      resourceVersion: viewOf(route({ auth: 'basic' }), [policy()]).resourceVersion,
+      pathPrefix: '/v1',
+      managed: true,
+    });
+  });
+});
+
 describe('UNPROTECTED', () => {
   const wanted = route({ auth: 'basic' });
   test.each<[string, SecurityPolicy[], RegExp]>([
@@ -216,7 +253,7 @@ describe('the rest of the view', () => {
     expect(viewOf(route({ auth: 'basic' }), [policy()]).resourceVersion).not.toBe(first);
     expect(viewOf(route(), []).resourceVersion).not.toBe(first);
     const changed = policy();
-    changed.metadata.generation = 2;
+    changed.spec.basicAuth = { users: { name: 'others' } };
     expect(viewOf(route(), [changed]).resourceVersion).not.toBe(first);
   });
 });

@@ -130,7 +130,7 @@ describe('the phase', () => {
     await server.until(name, ready);
     await server.kube.delete(middlewares, `${name}-sp`, 'default');
     const { id, status } = await server.until(name, ({ status: { phase } }) => phase === 'REJECTED');
-    expect(status.message).toMatch(/is missing, so requests get 500/);
+    expect(status.message).toMatch(/is missing, so nobody gets through/);
     await call.update({ id, auth: secured });
     await server.until(name, ready);
   });

@@ -1,5 +1,5 @@
 import type { HeaderModifier, HTTPRouteFilter, HTTPRouteMatch, HTTPRouteRule } from '../../resources.ts';
-import { parseDuration } from './durations.ts';
+import { parseDuration } from '../../durations.ts';
 import { matchProblem } from './matching.ts';
 import { hasPathPrefix, isPlainPath, replaceFullPath, replacePathPrefix, type Target } from './paths.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HeaderLines, endToEndHeaders, modifyHeaders } from '../../../../src/k8s/embedded/gateway/headers.ts';
-import { parseDuration } from '../../../../src/k8s/embedded/gateway/durations.ts';
+import { parseDuration } from '../../../../src/k8s/durations.ts';
 import { compareMatches, matchesRequest, type RankedMatch } from '../../../../src/k8s/embedded/gateway/matching.ts';
 import { queryValues, removeQueryParameter } from '../../../../src/k8s/embedded/gateway/query.ts';
 import type { HTTPRouteMatch } from '../../../../src/k8s/resources.ts';

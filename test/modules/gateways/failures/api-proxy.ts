@@ -12,6 +12,8 @@ export interface ApiProxy {
   readonly url: string;
   /** From now on: the faults, by the number of the request. */
   arm(faults: ReadonlyMap<number, Fault>): void;
+  /** Resolves when the process is gone. */
+  readonly death: Promise<void>;
   /** The requests since, as `PATCH securitypolicies`. */
   readonly asked: readonly string[];
   stop(): Promise<void>;
@@ -23,8 +25,10 @@ export async function startApiProxy(target: string): Promise<ApiProxy> {
   let asked: string[] = [];
   let dead = false;
   const sockets = new Set<Socket>();
+  const death = Promise.withResolvers<void>();
   const die = () => {
     dead = true;
+    death.resolve();
     for (const socket of sockets) socket.destroy();
   };
 
@@ -50,6 +54,7 @@ export async function startApiProxy(target: string): Promise<ApiProxy> {
     arm(next) {
       [faults, asked] = [next, []];
     },
+    death: death.promise,
     get asked() {
       return asked;
     },

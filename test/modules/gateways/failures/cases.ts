@@ -22,6 +22,7 @@ export const operations: readonly Operation[] = [
   { what: 'create, open', from: null, to: open },
   { what: 'update of the protection', from: basic, to: others },
   { what: 'update of the kind of protection, and of the path', from: basic, to: deeper(keyed) },
+  { what: 'update of the kind of protection alone', from: keyed, to: basic },
   { what: 'update of the path alone', from: basic, to: deeper(basic) },
   { what: 'update to protected', from: open, to: deeper(keyed) },
   { what: 'update to open', from: basic, to: deeper(open) },

@@ -40,6 +40,8 @@ export async function carryOut(
   const watching = lookOn(world, name, operation);
 
   replica.proxy.arm(faults);
+  // Who waits for an answer of a server that is gone need not do it in real time.
+  void replica.proxy.death.then(() => world.jump(15_000));
   let done = await attempt(replica, name, { from, to, served });
   const { asked } = replica.proxy;
   replica.proxy.arm(new Map());
@@ -73,19 +75,28 @@ async function minutesLater(world: FailureWorld, name: string, wanted: (held: He
 function isAtRest(held: Held, { from, to }: Operation, certain: boolean): boolean {
   if (isWhole(held, from)) return true;
   if (certain || !from || !to) return false;
-  // Where nobody knows whether the route was written, a protection of it stays: closed until the next change.
-  const { policy } = held;
-  return [from, to].some((standing) => routeIs(held, standing)) && (policy === undefined || isTied(held));
+  // Where nobody knows whether the route was written, a protection of it stays: until the next change it asks for more.
+  const { policy, route } = held;
+  const word = route?.metadata.annotations?.['slipway.dev/auth'];
+  const auths = [from, to].filter((standing) => wordOf(standing) === word);
+  const paths = [from, to].filter((standing) => pathOf(held) === standing.pathPrefix);
+  return isOpenToAll(held) && auths.length > 0 && paths.length > 0 && (policy === undefined || isTied(held));
 }
 
 const wordOf = ({ auth }: Standing): string => Object.keys(auth)[0] ?? '';
 
-function routeIs({ route }: Held, standing: Standing): boolean {
-  return (
-    route?.spec.rules?.[0]?.matches?.[0]?.headers === undefined &&
-    route?.metadata.annotations?.['slipway.dev/auth'] === wordOf(standing) &&
-    route.spec.rules?.[0]?.matches?.[0]?.path?.value === standing.pathPrefix
-  );
+const matchOf = ({ route }: Held) => route?.spec.rules?.[0]?.matches?.[0];
+const pathOf = (held: Held): string | undefined => matchOf(held)?.path?.value;
+
+/** The route is not closed, and nobody is at work on it. */
+const isOpenToAll = (held: Held): boolean =>
+  matchOf(held) !== undefined &&
+  matchOf(held)?.headers === undefined &&
+  held.route?.metadata.annotations?.['slipway.dev/pending'] === undefined;
+
+function routeIs(held: Held, standing: Standing): boolean {
+  const word = held.route?.metadata.annotations?.['slipway.dev/auth'];
+  return isOpenToAll(held) && word === wordOf(standing) && pathOf(held) === standing.pathPrefix;
 }
 
 function isTied({ route, policy }: Held): boolean {
@@ -111,12 +122,32 @@ function asksFor(policy: SecurityPolicy | undefined, { auth }: Standing): boolea
   return 'apiKey' in auth && read.kind === 'API_KEY' && read.secretName === auth.apiKey.secretName;
 }
 
+/**
+ * What the controller has not taken yet is not in force: an open route may have other passwords or keys in that time, but no
+ * other kind of protection.
+ */
+function lookOnKind(world: FailureWorld, name: string): (problems: Set<string>) => void {
+  let taken = '';
+  return (problems) => {
+    const { route, policy } = world.held(name);
+    if (!route || route.spec.parentRefs?.[0]?.name !== playedParent.name) return;
+    const kind = policy ? envoyGateway.read(policy).kind : 'NONE';
+    const seen = policy?.status?.ancestors?.[0]?.conditions?.[0]?.observedGeneration;
+    if (policy && seen === policy.metadata.generation) taken = kind;
+    const asked = route.metadata.annotations?.['slipway.dev/auth'] ?? 'none';
+    const open = matchOf({ route, policy })?.headers === undefined;
+    if (open && asked !== 'none' && kind !== taken) problems.add(`open with ${kind} while ${taken} is in force`);
+  };
+}
+
 /** Looks at every state of the cluster, and calls the gateway without a credential all the time. */
 function lookOn(world: FailureWorld, name: string, { from, to }: Operation) {
   const problems = new Set<string>();
   const mayBeOpen = [from, to].some((standing) => standing && isOpen(standing));
+  const inForce = lookOnKind(world, name);
   const check = () => {
     const { route, policy } = world.held(name);
+    inForce(problems);
     if (!route) return;
     const asked = route.metadata.annotations?.['slipway.dev/auth'];
     if (asked === 'none' && !mayBeOpen) problems.add('the route says it is open');

@@ -80,7 +80,7 @@ export async function createWorld() {
   };
 }
 
-/** A Gateway of Envoy Gateway; its controller is played, and says of each policy with a route that it has it. */
+/** A Gateway of Envoy Gateway; its controller is played: it takes routes and policies, the one or the other first. */
 export const playedParent = { namespace: 'default', name: 'played' };
 
 const programmed = {
@@ -92,9 +92,21 @@ const programmed = {
   lastTransitionTime: '2026-01-01T00:00:00Z',
 };
 
-/** Accepts the policies of routes that name the Gateway; resolves when all is written. */
+/** Accepts routes that name the Gateway, and their policies; resolves when all is written. */
 function playController({ kube, embedded }: GatewaysServer): () => Promise<void> {
   let writing = Promise.resolve();
+  const acceptRoute = async (name: string): Promise<void> => {
+    const route = embedded.api.get(httpRoutes, 'default', name);
+    if (route?.spec.parentRefs?.[0]?.name !== playedParent.name) return;
+    const { generation = 1 } = route.metadata;
+    if (route.status?.parents?.[0]?.conditions?.[0]?.observedGeneration === generation) return;
+    const conditions = ['Accepted', 'ResolvedRefs'].map((type) => ({
+      ...{ ...programmed, type, reason: type },
+      observedGeneration: generation,
+    }));
+    const parents = [{ parentRef: playedParent, controllerName: 'x/y', conditions }];
+    await kube.patch(httpRoutes, name, 'default', { status: { parents } }, { subresource: 'status' });
+  };
   const look = async (name: string): Promise<void> => {
     const route = embedded.api.get(httpRoutes, 'default', name);
     const policy = embedded.api.get(securityPolicies, 'default', `${name}-sp`);
@@ -107,7 +119,11 @@ function playController({ kube, embedded }: GatewaysServer): () => Promise<void>
     await kube.patch(securityPolicies, policy.metadata.name, 'default', path, { subresource: 'status' });
   };
   const soon = (name: string) => {
-    writing = writing.then(() => look(name)).catch(() => {});
+    writing = writing
+      .then(() => acceptRoute(name))
+      .catch(() => {})
+      .then(() => look(name))
+      .catch(() => {});
   };
   const stops = [
     embedded.api.observe(httpRoutes, ({ object }) => soon(object.metadata.name)),
@@ -166,12 +182,13 @@ async function startFailingReplica(home: GatewaysServer, clock: Clock): Promise<
   };
 }
 
-async function startReplica({ embedded, dataDir }: GatewaysServer, clock: Clock, url: string): Promise<Replica> {
+/** One more server on the same cluster. */
+export async function startReplica({ embedded, dataDir }: GatewaysServer, clock: Clock, url: string): Promise<Replica> {
   const log = createLog(process.env['SLIPWAY_TEST_LOG'] ?? 'silent');
   const cluster = await connect({ mode: 'EMBEDDED', embedded: { ...embedded, url }, clock, log });
   const server = await createServer({
     modules: [runs, gateways],
-    config: { gateways: { takeoverSeconds: 0 } },
+    config: { gateways: { takeoverSeconds: 0, drainSeconds: 0 } },
     cluster,
     port: 0,
     dataDir,

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import type { JwtProvider } from '../../../resources.ts';
-import { parseDuration } from '../durations.ts';
+import { parseDuration } from '../../../durations.ts';
 
 /** Remote key sets, kept over changes of the routing table so that their caches are. */
 export interface KeySets {

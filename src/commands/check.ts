@@ -97,7 +97,8 @@ async function findings({ plan, transport, client, namespaces }: Target): Promis
 function unreachable(error: unknown, proxy: string | null): Finding {
   if (!(error instanceof ApiError)) throw error;
   if (error.status === 401) {
-    const message = `the credentials are not accepted (401): ${error.message}.`;
+    const refused = 'the API server does not accept the credentials (401).';
+    const message = error.reason === 'NoCredentials' ? `there are no credentials: ${error.message}.` : refused;
     return { message, remedy: 'Renew them: kubectl with the same kubeconfig says more.' };
   }
   if (error.status === 403) {

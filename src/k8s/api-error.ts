@@ -66,6 +66,11 @@ export class ApiError extends Error {
   }
 }
 
+/** We have nothing to prove who we are with, so nothing was asked. */
+export function noCredentials(message: string, cause?: unknown): ApiError {
+  return new ApiError(401, 'NoCredentials', message, { cause });
+}
+
 const reasons: Record<number, string> = {
   400: 'BadRequest',
   401: 'Unauthorized',

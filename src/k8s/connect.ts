@@ -51,10 +51,10 @@ export function openTransport(options: ConnectOptions): Transport {
   return createTransport(endpointOf(options));
 }
 
-function endpointOf({ mode, embedded, kubeconfig, context, environment, clock }: ConnectOptions): Endpoint {
+function endpointOf({ mode, embedded, kubeconfig, context, environment, clock, log }: ConnectOptions): Endpoint {
   switch (mode) {
     case 'KUBECONFIG':
-      return readKubeconfig({ paths: kubeconfig, context, environment, clock });
+      return readKubeconfig({ paths: kubeconfig, context, environment, clock, log });
     case 'IN_CLUSTER':
       return readInCluster({ ...(environment && { environment }) });
     case 'EMBEDDED': {

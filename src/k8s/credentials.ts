@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ApiError } from './api-error.ts';
+import { noCredentials } from './api-error.ts';
 import type { Credentials } from './transport.ts';
 
 /** The same header for every request. */
@@ -14,7 +14,7 @@ export function fileToken(path: string): Credentials {
       try {
         return `Bearer ${(await readFile(path, 'utf8')).trim()}`;
       } catch (error) {
-        throw new ApiError(401, 'Unauthorized', `the token file ${path} can not be read`, { cause: error });
+        throw noCredentials(`the token file ${path} can not be read`, error);
       }
     },
   };

@@ -3,7 +3,7 @@ import { text as readText } from 'node:stream/consumers';
 import { resolve } from 'node:path';
 import { BootError } from '../boot-error.ts';
 import type { Clock } from '../clock.ts';
-import { ApiError } from './api-error.ts';
+import { noCredentials } from './api-error.ts';
 import type { TlsOptions } from './tls.ts';
 import type { Credentials } from './transport.ts';
 
@@ -151,7 +151,7 @@ async function run({ user, program, args, environment, info }: Command): Promise
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const message = `the program that gets the credentials of "${user}" failed: ${why}`;
-    throw new ApiError(401, 'Unauthorized', message, { cause: error });
+    throw noCredentials(message, error);
   }
 }
 

@@ -1,13 +1,15 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { BootError } from '../boot-error.ts';
 import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import { fileToken, fixedToken } from './credentials.ts';
 import { type ClientIdentity, type ExecCluster, execCredentials } from './exec-credentials.ts';
+import { type NamedEntry, pemOf, problem, text } from './kubeconfig-entry.ts';
+import { oidcUser } from './kubeconfig-oidc.ts';
 import { type Proxy, parseProxy, proxyFromEnvironment } from './proxy.ts';
-import { type Pem, type TlsSource, readTls } from './tls.ts';
+import { type TlsSource, readTls } from './tls.ts';
 import type { Credentials } from './transport.ts';
 
 /** Where an API server is, and what proves who we are. */
@@ -18,15 +20,6 @@ export interface Endpoint {
   proxy: Proxy | undefined;
   /** The default namespace, where the source names one. */
   namespace: string | undefined;
-}
-
-interface NamedEntry {
-  name?: string;
-  cluster?: Record<string, unknown>;
-  context?: Record<string, unknown>;
-  user?: Record<string, unknown>;
-  /** The folder of the file it stands in: paths are relative to it. */
-  folder: string;
 }
 
 interface Config {
@@ -44,6 +37,7 @@ export interface KubeconfigOptions {
   /** The process's: it may name a proxy, and a program that gets credentials for us finds it as its own. */
   environment?: Readonly<Record<string, string | undefined>> | undefined;
   clock: Clock;
+  log?: Log | undefined;
 }
 
 /** Reads the kubeconfig files as kubectl does: a list of paths, merged, the first to say a thing wins. */
@@ -71,11 +65,14 @@ export function readKubeconfig(options: KubeconfigOptions): Endpoint {
 function merge(files: readonly string[]): Config {
   const config: Config = { current: undefined, clusters: [], contexts: [], users: [] };
   for (const file of files) {
-    const folder = dirname(resolve(file));
+    const path = resolve(file);
+    const where = { file: path, folder: dirname(path) };
     const source = readYaml(file);
     const entries = (key: string) => {
       const list: unknown = source[key];
-      return Array.isArray(list) ? (list as Omit<NamedEntry, 'folder'>[]).map((entry) => ({ ...entry, folder })) : [];
+      return Array.isArray(list)
+        ? (list as Omit<NamedEntry, 'file' | 'folder'>[]).map((entry) => ({ ...entry, ...where }))
+        : [];
     };
     config.current ??= text(source['current-context']);
     config.clusters.push(...entries('clusters'));
@@ -141,21 +138,6 @@ function tlsOf(entry: NamedEntry, user: NamedEntry | undefined, own: ClientIdent
   return async () => ({ ...(await files()), ...(await own?.certificate?.()) });
 }
 
-/** `<name>-data` in base64, else the file named by `<name>`. */
-function pemOf(entry: NamedEntry, source: Record<string, unknown>, name: string): Pem | undefined {
-  const inline = text(source[`${name}-data`]);
-  if (inline) return { text: Buffer.from(inline, 'base64').toString('utf8') };
-  const named = text(source[name]);
-  if (!named) return undefined;
-  const path = resolve(entry.folder, named);
-  try {
-    accessSync(path, constants.R_OK);
-  } catch {
-    throw problem(`The kubeconfig's ${name} ${named} of "${entry.name}" can not be read.`, 'Correct the path.');
-  }
-  return { path };
-}
-
 function identityOf(entry: NamedEntry, cluster: NamedEntry, options: KubeconfigOptions): ClientIdentity {
   const { user = {} } = entry;
   if (user.exec) {
@@ -164,12 +146,7 @@ function identityOf(entry: NamedEntry, cluster: NamedEntry, options: KubeconfigO
       ...{ environment: options.environment ?? {}, clock: options.clock },
     });
   }
-  if (user['auth-provider']) {
-    throw problem(
-      `The user "${entry.name}" of the kubeconfig signs in by "auth-provider", which Kubernetes has given up.`,
-      'Use a user with exec, a client certificate, a token or a tokenFile.',
-    );
-  }
+  if (user['auth-provider']) return { credentials: oidcUser(entry, options) };
   const credentials = headerOf(user, entry.folder);
   return credentials ? { credentials } : {};
 }
@@ -201,12 +178,4 @@ function headerOf(user: Record<string, unknown>, folder: string): Credentials | 
   const password = text(user.password);
   if (!name || password === undefined) return undefined;
   return fixedToken(`Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`);
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function problem(message: string, remedy: string): BootError {
-  return new BootError([{ module: 'server', field: 'SLIPWAY_CLUSTER', message, remedy }]);
 }

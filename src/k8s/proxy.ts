@@ -70,7 +70,7 @@ export function proxyFromEnvironment(server: string, environment: Environment): 
     {
       module: 'server',
       field: name,
-      message: 'names no proxy that can be used to reach the API server.',
+      message: 'names no proxy that can be used.',
       remedy: `Give an http, https or socks5 URL, or name ${url.hostname} in NO_PROXY.`,
     },
   ]);

@@ -101,16 +101,16 @@ function proxyError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const { code, name } = Object(error) as { code?: unknown; name?: unknown };
   if (name === 'TimeoutError' || timeouts.has(String(code))) {
-    return new ApiError(0, 'NoAnswerInTime', 'the proxy to the API server did not answer in time', { cause: error });
+    return new ApiError(0, 'NoAnswerInTime', 'the proxy on the way did not answer in time', { cause: error });
   }
   const socks = String(code).startsWith('UND_ERR_SOCKS5_');
   const what = socks ? 'refused the connection' : 'can not be reached, or it ended the connection';
   const detail = typeof code === 'string' ? ` (${code})` : '';
-  return new ApiError(0, 'Unreachable', `the proxy to the API server ${what}${detail}`, { cause: error });
+  return new ApiError(0, 'Unreachable', `the proxy on the way ${what}${detail}`, { cause: error });
 }
 
 /** The proxy's answer is no tunnel. */
 export function proxyRefusal(statusCode: number): ApiError {
-  const what = statusCode === 407 ? 'wants other credentials' : 'does not connect to it';
-  return new ApiError(0, 'Unreachable', `the proxy to the API server ${what} (${statusCode})`);
+  const what = statusCode === 407 ? 'wants other credentials' : 'does not connect to the server';
+  return new ApiError(0, 'Unreachable', `the proxy on the way ${what} (${statusCode})`);
 }

@@ -95,7 +95,7 @@ function describe({ status, reason, message }: ApiError): string {
     case 0:
       return message;
     case 401:
-      return "the cluster does not accept Slipway's credentials (401)";
+      return reason === 'NoCredentials' ? message : "the cluster does not accept Slipway's credentials (401)";
     case 403:
       return "Slipway's own identity may not list and watch this kind (403)";
     case 404:

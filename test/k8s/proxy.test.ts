@@ -102,7 +102,7 @@ describe('an HTTP proxy', () => {
     const cluster = { 'proxy-url': `https://me:pass@127.0.0.1:${proxy.port}` };
     await using transport = await open({ server: server.named, cluster });
     const { message } = await failure(transport.json(get));
-    expect(message).toContain('the proxy to the API server can not be reached');
+    expect(message).toContain('the proxy on the way can not be reached');
     expect(message).toMatch(code);
     expect(proxy.asked).toEqual([]);
   });
@@ -167,8 +167,8 @@ describe('a proxy that fails', () => {
   test.for([
     { what: 'wants other credentials', status: 407, tls: true, says: 'wants other credentials (407)' },
     { what: 'wants other credentials of requests', status: 407, tls: false, says: 'wants other credentials (407)' },
-    { what: 'forbids the server', status: 403, tls: true, says: 'does not connect to it (403)' },
-    { what: 'does not reach the server', status: 502, tls: true, says: 'does not connect to it (502)' },
+    { what: 'forbids the server', status: 403, tls: true, says: 'does not connect to the server (403)' },
+    { what: 'does not reach the server', status: 502, tls: true, says: 'does not connect to the server (502)' },
   ])('because it $what is named as what failed, without its secrets', async ({ status, tls, says }) => {
     await using proxy = await startHttpProxy();
     await using server = await behind(proxy, { tls });
@@ -177,7 +177,7 @@ describe('a proxy that fails', () => {
     await using transport = await open({ server: server.named, cluster });
     const error = await failure(transport.json(get));
     expect(error).toMatchObject({ status: 0, reason: 'Unreachable' });
-    expect(error.message).toBe(`the proxy to the API server ${says}`);
+    expect(error.message).toBe(`the proxy on the way ${says}`);
     expect(server.received).toEqual([]);
     proxy.refuse(null);
     expect(await transport.json(get)).toEqual({ fine: true });
@@ -191,14 +191,14 @@ describe('a proxy that fails', () => {
     const silent = at(`http://me:secret-pass@127.0.0.1:${port}`);
     proxy.refuse(0);
     expect(await failure(silent.json(get))).toMatchObject({
-      ...{ reason: 'NoAnswerInTime', message: 'the proxy to the API server did not answer in time' },
+      ...{ reason: 'NoAnswerInTime', message: 'the proxy on the way did not answer in time' },
     });
     await silent.close();
     await proxy[Symbol.asyncDispose]();
     for (const scheme of ['http', 'https', 'socks5']) {
       const gone = at(`${scheme}://me:secret-pass@127.0.0.1:${port}`);
       const error = await failure(gone.json(get));
-      expect(error.message).toMatch(/^the proxy to the API server can not be reached.*\(ECONNREFUSED\)$/);
+      expect(error.message).toMatch(/^the proxy on the way can not be reached.*\(ECONNREFUSED\)$/);
       expect(JSON.stringify([error, error.cause, String(error.cause)])).not.toContain('secret-pass');
       await gone.close();
     }

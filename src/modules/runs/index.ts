@@ -1,3 +1,4 @@
+import type { Cluster } from '../../k8s/cluster.ts';
 import { defineModule } from '../../module.ts';
 import { runActions } from './actions.ts';
 import { runsConfig } from './config.ts';
@@ -26,8 +27,13 @@ export const runs = defineModule({
     const own = builtinSources(config);
     const runs = createRuns({ cluster, clock, log, settings, sources: [...own, ...deps.sources] });
     host.onStop(() => runs.stop());
-    host.ready(() => (runs.started ? null : 'the cluster has not been listed yet.'));
+    host.ready(() => (runs.started ? null : notListed(cluster)));
     const operations = createOperations({ runs, cluster, clock, log, settings, maxReplicas });
     return { runs, operations, sources: own, actions: runActions };
   },
 });
+
+function notListed({ freshness }: Pick<Cluster, 'freshness'>): string {
+  const why = freshness.watches().find(({ synced, error }) => !synced && error !== null)?.error;
+  return `the cluster has not been listed yet${why ? `: ${why}` : ''}.`;
+}

@@ -1,6 +1,5 @@
 import { type IncomingMessage, type ServerResponse, createServer as createHttpServer } from 'node:http';
 import { randomUUID } from 'node:crypto';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { Auth } from './auth.ts';
 import type { Caller } from './caller.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -180,7 +179,7 @@ async function route(
     ([prefix]) => path === prefix || path.startsWith(prefix === '/' ? '/' : `${prefix}/`),
   );
   if (found) return await found[1](request, response, caller);
-  if (cluster.mode === 'EMBEDDED' && path === '/graphiql') return graphiql(response);
+  if (cluster.mode === 'EMBEDDED' && path === '/graphiql') return await graphiql(response);
   if (cluster.mode === 'EMBEDDED' && path === '/') return void response.writeHead(302, { location: '/graphiql' }).end();
   answer(response, 404, { errors: [{ message: `There is nothing at ${path}.`, extensions: { code: 'NOT_FOUND' } }] });
 }
@@ -200,7 +199,9 @@ function answer(response: ServerResponse, status: number, body: unknown): void {
   response.end(JSON.stringify(body));
 }
 
-function graphiql(response: ServerResponse): void {
+/** Loaded when somebody looks: it is a text of 9 MB, which the others would all carry along. */
+async function graphiql(response: ServerResponse): Promise<void> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const page = renderGraphiQL({
     title: 'Slipway',
     endpoint: '/graphql',

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { nextTurn, turnIsOver } from '../turns.ts';
 import { crowdOf } from './admission.ts';
 import type { Cache, CacheEvent } from './cluster.ts';
 import type { KubeObject, Resource } from './resources.ts';
@@ -10,12 +11,15 @@ import { createSightings } from './sightings.ts';
 export interface CacheWriter<T extends KubeObject> {
   /**
    * What a list gave for this namespace, or for all: what is not in it is gone. `compare`: the same resourceVersion does
-   * not mean the same object.
+   * not mean the same object. A long one is done in parts, which are told as they come: nobody else may write meanwhile what
+   * is in this namespace.
    */
-  replace(objects: readonly T[], namespace?: string, options?: { compare: boolean }): void;
+  replace(objects: readonly T[], namespace?: string, options?: { compare: boolean }): Promise<void>;
   /** A watch event. Changes that are none (the same resourceVersion) make no event. */
   put(object: T): void;
   remove(object: T): void;
+  /** What is kept under the name of this object. */
+  held(object: T): T | undefined;
   /** How many are kept of this namespace, or of all. */
   count(namespace?: string): number;
 }
@@ -128,16 +132,21 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
   const writer: CacheWriter<T> = {
     put: (object) => put(object),
     remove,
-    replace(list, namespace, { compare } = { compare: false }) {
+    async replace(list, namespace, { compare } = { compare: false }) {
       const present = new Set(list.map(uidOf));
       const scope = namespace === undefined ? objects.values() : byNamespace.get(namespace);
       for (const object of [...scope]) {
         if (present.has(uidOf(object))) continue;
         sightings.lost(object);
         drop(object);
+        if (turnIsOver()) await nextTurn();
       }
-      for (const object of list) put(object, compare);
+      for (const object of list) {
+        put(object, compare);
+        if (turnIsOver()) await nextTurn();
+      }
     },
+    held: (object) => objects.get(keyOf(object)),
     count: (namespace) => (namespace === undefined ? objects.size : byNamespace.count(namespace)),
   };
 

@@ -81,7 +81,7 @@ function objectPath(resource: Resource, { metadata }: { metadata: KubeObject['me
   return resourcePath(resource, metadata.namespace, metadata.name, subresource);
 }
 
-function listRequest(resource: Resource, options: ListOptions): ApiRequest {
+export function listRequest(resource: Resource, options: ListOptions): ApiRequest {
   const { namespace, signal, labelSelector, fieldSelector, limit, at } = options;
   const exactly = at !== undefined && { resourceVersion: at, resourceVersionMatch: 'Exact' };
   const query = { labelSelector, fieldSelector, limit, continue: options.continue, ...exactly };

@@ -8,12 +8,13 @@ import { createKubeClient } from './client.ts';
 import type { Cache, Cluster, ClusterConnection, ClusterMode, EmbeddedInfo, Watch } from './cluster.ts';
 import { createBackoff } from './backoff.ts';
 import { sleep } from './deadline.ts';
-import { createEntry, createTexts, omittedByAll } from './entry.ts';
+import { createEntry, omittedByAll } from './entry.ts';
 import { createFreshness } from './freshness.ts';
 import { readInCluster } from './in-cluster.ts';
 import { type Endpoint, readKubeconfig } from './kubeconfig.ts';
 import { type Reflector, createReflector } from './reflector.ts';
 import { type KubeObject, type Resource, resourceName } from './resources.ts';
+import { createSharing } from './sharing.ts';
 import { readTls } from './tls.ts';
 import { type Identity, type Transport, createTransport } from './transport.ts';
 
@@ -119,11 +120,10 @@ function openCaches(
   watches: readonly Watch[],
 ) {
   const { clock, log, random = Math.random } = options;
-  const client = createKubeClient(transport);
   const freshness = createFreshness(clock, log);
   const caches = new Map<string, Cache<KubeObject>>();
   const reflectors: Reflector[] = [];
-  const texts = createTexts();
+  const sharing = createSharing();
 
   for (const [name, wanted] of Map.groupBy(watches, (watch) => resourceName(watch.resource))) {
     const [first] = wanted;
@@ -133,12 +133,12 @@ function openCaches(
     const synced = () => own.every((reflector) => reflector.state.synced);
     const { cache, writer } = createCache({ resource, wants: wantedBy(wanted), synced, clock, log });
     caches.set(name, cache);
-    const entry = createEntry(omittedByAll(wanted), texts);
+    const entry = createEntry(resource, omittedByAll(wanted), sharing);
     const optional = wanted.every((watch) => watch.optional);
     for (const namespace of resource.namespaced && namespaces ? namespaces : [null]) {
       const onChange = () => report();
       const reflector = createReflector({
-        ...{ resource, namespace, optional, client, transport, writer, entry, clock, random, log, onChange },
+        ...{ resource, namespace, optional, transport, writer, entry, clock, random, log, onChange },
       });
       const report = freshness.track(() => reflector.state);
       report();

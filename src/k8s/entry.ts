@@ -1,24 +1,40 @@
 import type { Watch } from './cluster.ts';
-import type { KubeObject } from './resources.ts';
+import { type Omitted, createCut } from './json-cut.ts';
+import { type KubeObject, type Resource, apiVersionOf } from './resources.ts';
+import type { Sharing } from './sharing.ts';
 
+/** How objects of one kind come in, as small as they can be. */
+export interface Entry<T extends KubeObject> {
+  /** The JSON of an object, whose bytes are overwritten. */
+  read(json: Buffer): T;
+  /** The JSON of a watch event. */
+  readEvent(json: Buffer): unknown;
+  /** Shares what the object has in common with others, above all with the one it replaces. */
+  keep(object: T, previous: T | undefined): T;
+}
+
+const omittedOfAll = ['metadata.managedFields'];
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** Makes an object as small as it can be before it is kept. The given one must not be used any more. */
-export type Entry = <T extends KubeObject>(object: T) => T;
-
-/** Removes what nobody reads, and keeps each text once however many objects have it. */
-export function createEntry(omits: readonly string[], texts: Texts): Entry {
-  const omitted = treeOf(omits);
-  return <T extends KubeObject>(object: T) => {
-    const { managedFields: _, ...metadata } = object.metadata;
-    object.metadata = metadata;
-    const { annotations } = metadata;
-    if (annotations && lastApplied in annotations) {
-      const { [lastApplied]: __, ...rest } = annotations;
-      if (Object.keys(rest).length > 0) metadata.annotations = rest;
-      else delete metadata.annotations;
-    }
-    return kept(object, omitted, texts);
+/** Without what nobody reads, with each part once however many objects have it. */
+export function createEntry<T extends KubeObject>(
+  resource: Resource<T>,
+  omits: readonly string[],
+  sharing: Sharing,
+): Entry<T> {
+  const omitted = treeOf([...omittedOfAll, ...omits]);
+  const metadata = (omitted.metadata ??= {});
+  metadata.annotations = { ...metadata.annotations, [lastApplied]: null };
+  const [cut, cutEvent] = [createCut(omitted), createCut({ object: omitted })];
+  // Items of built-in kinds come without them. Of two members with one name the last counts.
+  const kind = JSON.stringify({ apiVersion: apiVersionOf(resource), kind: resource.kind }).slice(0, -1);
+  return {
+    read: (json) => JSON.parse(`${kind},${cut(json).toString('utf8', 1)}`) as T,
+    readEvent: (line) => JSON.parse(cutEvent(line).toString('utf8')),
+    keep(object, previous) {
+      if (previous) sharing.share(previous);
+      return sharing.share(object);
+    },
   };
 }
 
@@ -28,13 +44,8 @@ export function omittedByAll(watches: readonly Watch[]): readonly string[] {
   return (first ?? []).filter((path) => others.every((other) => other.includes(path)));
 }
 
-/** Paths by their steps; null where one ends. */
-interface Tree {
-  [step: string]: Tree | null;
-}
-
-function treeOf(paths: readonly string[]): Tree {
-  const root: Tree = {};
+function treeOf(paths: readonly string[]): Omitted {
+  const root: Omitted = {};
   for (const path of paths) {
     const steps = path.split('.');
     const last = steps.pop() ?? '';
@@ -43,42 +54,4 @@ function treeOf(paths: readonly string[]): Tree {
     tree[last] = null;
   }
   return root;
-}
-
-/**
- * Copies what has members to leave out: V8 keeps an object from which some are deleted as a hash table, three times the
- * size. The rest stays as it was parsed.
- */
-function kept<T extends object>(value: T, omitted: Tree | undefined, texts: Texts): T {
-  const fields = value as Record<string, unknown>;
-  const result: Record<string, unknown> = omitted && !Array.isArray(value) ? {} : fields;
-  for (const key in fields) {
-    const below = omitted?.[key] === undefined ? omitted?.['*'] : omitted[key];
-    if (below === null) continue;
-    const field = fields[key];
-    if (typeof field === 'string') result[key] = texts(field);
-    else if (typeof field === 'object' && field !== null) result[key] = kept(field, below, texts);
-    else result[key] = field;
-  }
-  return result as T;
-}
-
-/** Equal texts, one of which is kept. */
-export type Texts = (text: string) => string;
-
-/** Longer ones are seldom equal. */
-const longest = 200;
-
-/** The objects of a run have the same labels, names and addresses over and over. What was not asked for lately is forgotten. */
-export function createTexts(limit = 150_000): Texts {
-  let [recent, older] = [new Map<string, string>(), new Map<string, string>()];
-  return (text) => {
-    if (text.length > longest) return text;
-    const known = recent.get(text);
-    if (known !== undefined) return known;
-    const kept = older.get(text) ?? text;
-    if (recent.size >= limit) [recent, older] = [new Map(), recent];
-    recent.set(kept, kept);
-    return kept;
-  };
 }

@@ -12,7 +12,9 @@ const masked = '***';
  */
 export function renderManifests(objects: readonly KubeObject[], format: ManifestFormat): string {
   const manifests = objects.map(manifestOf);
-  if (format === 'YAML') return manifests.map((manifest) => stringify(manifest, { lineWidth: 0 })).join('---\n');
+  // Equal parts of cached objects are one: without aliases for them, it is as somebody would write it.
+  const yaml = (manifest: Loose) => stringify(manifest, { aliasDuplicateObjects: false, lineWidth: 0 });
+  if (format === 'YAML') return manifests.map(yaml).join('---\n');
   const [only] = manifests;
   const list = { apiVersion: 'v1', kind: 'List', items: manifests };
   return `${JSON.stringify(manifests.length === 1 ? only : list, null, 2)}\n`;

@@ -3,11 +3,13 @@ import type { Log } from '../log.ts';
 import { ApiError } from './api-error.ts';
 import { createBackoff } from './backoff.ts';
 import type { CacheWriter } from './cache.ts';
-import type { KubeClient, WatchState } from './cluster.ts';
+import { listRequest } from './client.ts';
+import type { KubeList, ListOptions, WatchState } from './cluster.ts';
 import { type SilenceGuard, guardSilence, sleep, within } from './deadline.ts';
 import { isAbsent } from './discovery.ts';
 import type { Entry } from './entry.ts';
 import { isExpired, listAll } from './list-all.ts';
+import { readList } from './list-stream.ts';
 import { createReplays, isOlder } from './replays.ts';
 import { type KubeObject, type Resource, resourceName, resourcePath } from './resources.ts';
 import { transportError } from './transport-error.ts';
@@ -21,11 +23,10 @@ export interface ReflectorOptions<T extends KubeObject> {
   namespace: string | null;
   /** The kind may be missing: then it is empty, not stale. */
   optional: boolean;
-  client: KubeClient;
   transport: Transport;
   writer: CacheWriter<T>;
-  /** What becomes of objects before they are kept. */
-  entry: Entry;
+  /** How objects come in. */
+  entry: Entry<T>;
   clock: Clock;
   /** In [0, 1). */
   random: () => number;
@@ -55,7 +56,7 @@ const discoveryMs = 10_000;
  * client-go's reflector does; what a failure means is decided in `recover` alone.
  */
 export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector {
-  const { resource, namespace, optional, client, transport, writer, entry, clock, random, onChange } = options;
+  const { resource, namespace, optional, transport, writer, entry, clock, random, onChange } = options;
   const scope = namespace ?? undefined;
   const log = options.log.child({ resource: resourceName(resource), ...(namespace !== null && { namespace }) });
   const stopped = new AbortController();
@@ -96,15 +97,26 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   async function list(): Promise<void> {
-    const { items, resourceVersion } = await listAll({ client, resource, namespace, clock, signal, entry });
+    const { items, resourceVersion } = await listAll(listPage, { clock, signal });
     if (signal.aborted) return;
     status.heard();
     // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
-    writer.replace(items, scope, { compare: isOlder(resourceVersion, version) });
+    await writer.replace(items, scope, { compare: isOlder(resourceVersion, version) });
     version = resourceVersion;
     mustList = false;
     replays.clear();
     settle(true);
+  }
+
+  async function listPage(page: ListOptions): Promise<KubeList<T>> {
+    const body = await transport.stream(
+      listRequest(resource, { ...page, ...(scope !== undefined && { namespace: scope }) }),
+    );
+    return readList(body, (json) => keep(entry.read(json)));
+  }
+
+  function keep(object: T): T {
+    return entry.keep(object, writer.held(object));
   }
 
   /** Resolves some time after the normal end of a watch. */
@@ -141,7 +153,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     });
     heard();
     status.opened();
-    for await (const event of watchEvents<T>(body, heard)) take(event);
+    for await (const event of watchEvents<T>(body, heard, (line) => entry.readEvent(line))) take(event);
   }
 
   function take(event: WatchEvent<T>): void {
@@ -159,8 +171,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     status.proven();
     if (type === 'BOOKMARK') return;
     state.lastEventAt = clock.now();
-    if (type === 'DELETED') writer.remove(entry(object));
-    else writer.put(entry(object));
+    if (type === 'DELETED') writer.remove(object);
+    else writer.put(keep(object));
   }
 
   /** Decides what a failure means, and waits. */
@@ -193,7 +205,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     const ask = { clock, signal, ms: discoveryMs };
     const absent = code === 404 && (await within(ask, (signal) => isAbsent(transport, resource, signal)));
     if (signal.aborted) return;
-    if (absent) writer.replace([], scope);
+    if (absent) await writer.replace([], scope);
     if (optional && (absent || (code === 403 && !state.synced))) status.idle();
     else status.down();
     if (code === 403 || code === 404) settle(absent && optional);

@@ -10,11 +10,13 @@ const longestLine = 64 * 1024 * 1024;
 
 /**
  * The events of a watch. Lines end at line feeds only (readline would also split at U+2028, which JSON allows in
- * strings). A last line without an end is dropped: its event comes again from the last resourceVersion.
+ * strings). A last line without an end is dropped: its event comes again from the last resourceVersion. The bytes that
+ * `read` gets are its own.
  */
 export async function* watchEvents<T extends KubeObject>(
   body: AsyncIterable<Uint8Array>,
   heard: () => void,
+  read: (json: Buffer) => unknown,
 ): AsyncGenerator<WatchEvent<T>> {
   let pending: Uint8Array[] = [];
   let length = 0;
@@ -23,7 +25,7 @@ export async function* watchEvents<T extends KubeObject>(
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       pending.push(chunk.subarray(start, end));
-      const event = parse<T>(Buffer.concat(pending).toString('utf8'));
+      const event = parse<T>(Buffer.concat(pending), read);
       pending = [];
       length = 0;
       start = end + 1;
@@ -35,11 +37,11 @@ export async function* watchEvents<T extends KubeObject>(
   }
 }
 
-function parse<T extends KubeObject>(line: string): WatchEvent<T> | null {
-  if (line.trim() === '') return null;
+function parse<T extends KubeObject>(line: Buffer, read: (json: Buffer) => unknown): WatchEvent<T> | null {
+  if (line.every(isBlank)) return null;
   let event: { type?: unknown; object?: { metadata?: { name?: unknown } } } | null;
   try {
-    event = JSON.parse(line);
+    event = read(line) as typeof event;
   } catch (error) {
     throw notAnEvent(error);
   }
@@ -51,6 +53,8 @@ function parse<T extends KubeObject>(line: string): WatchEvent<T> | null {
   if (typeof object.metadata?.name !== 'string') throw notAnEvent();
   return { type, object: object as T };
 }
+
+const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0d || byte === 0x09;
 
 function notAnEvent(cause?: unknown): ApiError {
   return new ApiError(0, 'BadAnswer', 'the watch sent something else than events', { cause });

@@ -56,13 +56,13 @@ describe('a cache', () => {
     expect([names(cache.list('lab')), cache.size, writer.count('prod')]).toEqual([['a'], 2, 1]);
   });
 
-  test('keeps what any of its watches wants', () => {
+  test('keeps what any of its watches wants', async () => {
     const wants = (label: string) => (object: Pod) => object.metadata.labels?.[label] !== undefined;
     const { cache, writer, names } = world([
       { resource: pods, wants: wants('a') },
       { resource: pods, wants: wants('b') },
     ]);
-    writer.replace([
+    await writer.replace([
       pod('one', { labels: { a: '' } }),
       pod('two', { labels: { b: '' } }),
       pod('three', { labels: { c: '' } }),
@@ -126,7 +126,7 @@ describe('a write that was made', () => {
     const [first, second] = [pod('a'), pod('a')];
     writer.put(structuredClone(first));
     const waiting = cache.seen(second);
-    writer.replace([]);
+    await writer.replace([]);
     expect(await waiting).toBe(true);
     expect(await now(cache.seen(pod('a')))).toBe(true);
   });

@@ -9,7 +9,12 @@ async function* chunks(all: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
 async function collect(all: Iterable<Uint8Array>): Promise<{ events: unknown[]; heard: number }> {
   const events: unknown[] = [];
   let heard = 0;
-  for await (const event of watchEvents(chunks(all), () => (heard += 1))) events.push(event);
+  for await (const event of watchEvents(
+    chunks(all),
+    () => (heard += 1),
+    (json) => JSON.parse(json.toString()),
+  ))
+    events.push(event);
   return { events, heard };
 }
 

@@ -80,7 +80,7 @@ async function list(parts: Parts, context: Context, namespace: string, kind: str
   await allow(context, namespace, 'namespace', ['secrets']);
   const { kube: client, clock, signal } = context;
   try {
-    const { items } = await listAll({ client, resource: secrets, namespace, clock, signal });
+    const { items } = await listAll((page) => client.list(secrets, { ...page, namespace }), { clock, signal });
     return items
       .filter((secret) => meantFor(secret) === kind)
       .map((secret) => viewOf(parts, secret, kind))

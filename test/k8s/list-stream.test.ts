@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { readList } from '../../src/k8s/list-stream.ts';
+import type { KubeObject } from '../../src/k8s/resources.ts';
+
+async function* inParts(text: string, sizes: Iterator<number>): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.from(text);
+  for (let start = 0; start < bytes.length; ) {
+    const part = bytes.subarray(start, start + Number(sizes.next().value));
+    yield Buffer.from(part);
+    start += part.length;
+  }
+}
+function* always(size: number): Generator<number> {
+  for (;;) yield size;
+}
+const read = (text: string, sizes: Iterator<number> = always(7)) =>
+  readList(inParts(text, sizes), (json) => JSON.parse(json.toString()) as KubeObject);
+
+test('items come out whole, however their bytes were cut', async () => {
+  const item = fc.dictionary(fc.string({ unit: 'binary', maxLength: 3 }), fc.jsonValue({ maxDepth: 3 }), {
+    maxKeys: 4,
+  });
+  const lists = fc.record({
+    before: fc.jsonValue({ maxDepth: 2 }),
+    metadata: fc.record({ resourceVersion: fc.string(), items: fc.array(fc.integer(), { maxLength: 2 }) }),
+    items: fc.oneof(fc.array(item, { maxLength: 5 }), fc.constant(null)),
+    after: fc.jsonValue({ maxDepth: 2 }),
+  });
+  const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 40 }));
+  await fc.assert(
+    fc.asyncProperty(lists, fc.constantFrom(0, 1), sizes, async (list, space, sizes) => {
+      const sent = JSON.parse(JSON.stringify(list)) as typeof list;
+      const { metadata, items } = await read(JSON.stringify(sent, null, space), sizes);
+      expect({ metadata, items }).toEqual({ metadata: sent.metadata, items: sent.items ?? [] });
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test.each([
+  ['', 'nothing'],
+  ['{"metadata":{"resourceVersion":"1"},"items":[{"a":1}', 'half a list'],
+  ['{"metadata":{"resourceVersion":"1"},"items":[{"a":1},2]}', 'an item that is no object'],
+  ['{"metadata":{"resourceVersion":"1"},"items":[{"a":}]}', 'an item that is no JSON'],
+  ['{"metadata":{"resourceVersion":"1"},"items":{}}', 'items that are no list'],
+  ['{"metadata":{"resourceVersion":"1"}}', 'no items'],
+  ['{"metadata":{},"items":[]}', 'no version'],
+  ['{"items":[]}', 'no metadata'],
+  ['null', 'null'],
+  ['<html>', 'a page'],
+])('%s is no list: %s', async (text) => {
+  await expect(read(text)).rejects.toMatchObject({ status: 0, reason: 'BadAnswer' });
+});

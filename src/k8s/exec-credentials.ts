@@ -64,14 +64,18 @@ const marginMs = 10_000;
 export function execCredentials(options: ExecOptions): ClientIdentity {
   const command = commandOf(options);
   let kept: Kept | undefined;
+  let generation = 0;
+  let certificate: string | undefined;
 
   function status(): Promise<ExecStatus> {
     if (kept && options.clock.now() < kept.until) return kept.status;
     const own: Kept = { status: run(command), until: Number.POSITIVE_INFINITY };
     kept = own;
     own.status.then(
-      ({ expirationTimestamp }) => {
+      ({ expirationTimestamp, clientCertificateData }) => {
         if (expirationTimestamp) own.until = Date.parse(expirationTimestamp) - marginMs;
+        if (clientCertificateData !== certificate) generation += 1;
+        certificate = clientCertificateData;
       },
       () => {
         if (kept === own) kept = undefined;
@@ -82,6 +86,9 @@ export function execCredentials(options: ExecOptions): ClientIdentity {
 
   return {
     credentials: {
+      get generation() {
+        return generation;
+      },
       async authorization() {
         const { token } = await status();
         return token ? `Bearer ${token}` : null;

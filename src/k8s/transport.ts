@@ -15,6 +15,8 @@ export interface Credentials {
   authorization(): Promise<string | null>;
   /** The server answered 401 to this value: what was kept of it is no good. */
   refused?(authorization: string | null): void;
+  /** Another number than before: there is another client certificate, and connections with the old one are left. */
+  readonly generation?: number;
 }
 
 /** Whom a request acts as, by the impersonation headers. */
@@ -72,6 +74,9 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** No connection is used for longer: files with certificates are renewed well before the old ones expire. */
+const connectionLifetimeMs = 300_000;
+
 export function createTransport(options: TransportOptions): Transport {
   const base = new URL(options.url);
   const { proxy, connectTimeoutMs = 5_000, headersTimeoutMs = 30_000, bodyTimeoutMs = 30_000 } = options;
@@ -88,17 +93,20 @@ export function createTransport(options: TransportOptions): Transport {
       // Shorter than a silent watch is waited for: its successor must not get a connection that died idle with it.
       keepAliveTimeout: 10_000,
       keepAliveMaxTimeout: 10_000,
+      clientTtl: connectionLifetimeMs,
       // Redirects are never followed: they would carry our credentials away.
     });
   const rawConnector = newConnector();
   let agent = open();
   const agents = new Set([agent]);
+  let generation = options.credentials?.generation;
   const counts: TransportCounts = { requests: 0, answers: { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 } };
 
   async function exchange(request: ApiRequest, streaming: boolean) {
     counts.requests += 1;
     try {
       const authorization = (await options.credentials?.authorization()) ?? null;
+      if (options.credentials?.generation !== generation) reopen();
       const headers = { ...headersOf(request, authorization), ...(toProxy && { 'proxy-authorization': toProxy }) };
       const answer = await agent.request({
         origin: base.origin,
@@ -122,9 +130,14 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  /** A client certificate belongs to its connection: with a renewed one there must be another. */
   function refused(authorization: string | null): void {
     options.credentials?.refused?.(authorization);
+    reopen();
+  }
+
+  /** A client certificate belongs to its connection: with a renewed one there must be another. */
+  function reopen(): void {
+    generation = options.credentials?.generation;
     const old = agent;
     agent = open();
     agents.add(agent);

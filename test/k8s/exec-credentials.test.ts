@@ -1,5 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { createKubeClient } from '../../src/k8s/client.ts';
+import { pods } from '../../src/k8s/resources.ts';
+import { createTransport } from '../../src/k8s/transport.ts';
 import { createAuthority } from './certificates.ts';
 import { linesOf, startHttpServer } from './http-world.ts';
 import { ask, base64, list, refusal, sent, useKubeconfigs } from './kubeconfig-world.ts';
@@ -106,6 +110,39 @@ describe('credentials from a program (exec)', () => {
     const cluster = { 'certificate-authority-data': base64(authority.cert) };
     await ask(read(await write('config', { server: server.url, cluster, user }), { environment: environment() }));
     expect(server.received).toMatchObject([{ client: 'from-program' }]);
+  });
+
+  test('that are a certificate are renewed before it expires: what asks next has a connection with the new one', async () => {
+    const authority = createAuthority();
+    await using server = await startHttpServer(list, {
+      ...authority.forServer(),
+      ...{ ca: authority.cert, requestCert: true, rejectUnauthorized: true },
+    });
+    const statuses = ['one', 'two'].map((name, index) => {
+      const { cert, key } = authority.forClient(name);
+      const expirationTimestamp = new Date(clock.now() + 60_000 * (index + 1)).toISOString();
+      return { clientCertificateData: cert, clientKeyData: key, expirationTimestamp };
+    });
+    const user = await program(`
+      appendFileSync(process.env.RUNS, 'x');
+      const count = readFileSync(process.env.RUNS, 'utf8').length;
+      console.log(JSON.stringify({ kind: 'ExecCredential', status: ${JSON.stringify(statuses)}[count - 1] }));`);
+    const cluster = { 'certificate-authority-data': base64(authority.cert) };
+    const kubeconfig = await write('config', { server: server.url, cluster, user });
+    const transport = createTransport(read(kubeconfig, { environment: environment() }));
+    const client = createKubeClient(transport);
+    const ask = async () => {
+      await client.list(pods);
+      // The connection is given back to the pool.
+      await setImmediate();
+    };
+    await ask();
+    await ask();
+    clock.advance(51_000);
+    await ask();
+    await transport.close();
+    expect(server.received.map((request) => request.client)).toEqual(['one', 'one', 'two']);
+    expect(server.connections).toBe(2);
   });
 
   test.for([

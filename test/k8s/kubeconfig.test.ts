@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createKubeClient } from '../../src/k8s/client.ts';
 import { readInCluster } from '../../src/k8s/in-cluster.ts';
 import { pods } from '../../src/k8s/resources.ts';
@@ -93,6 +94,41 @@ describe('certificates', () => {
     await client.list(pods);
     expect(server.received.map((request) => request.client)).toEqual(['alice', 'alice-2']);
     await transport.close();
+  });
+
+  test('of a client in files are renewed in time, however busy the connections are, and no request fails', async () => {
+    const authority = createAuthority();
+    await using server = await startHttpServer(list, {
+      ...authority.forServer(),
+      ...{ ca: authority.cert, requestCert: true, rejectUnauthorized: true },
+    });
+    const renew = async (name: string) => {
+      const { cert, key } = authority.forClient(name);
+      await writeFile(file('client.crt'), cert);
+      await writeFile(file('client.key'), key);
+    };
+    await renew('alice');
+    const cluster = { 'certificate-authority-data': base64(authority.cert) };
+    const user = { 'client-certificate': 'client.crt', 'client-key': 'client.key' };
+    const transport = createTransport(read(await write('config', { server: server.url, cluster, user })));
+    const client = createKubeClient(transport);
+    // As undici knows it.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    onTestFinished(() => void vi.useRealTimers());
+    const ask = async () => {
+      await client.list(pods);
+      // The connection is given back to the pool.
+      await setImmediate();
+    };
+    await ask();
+    await renew('alice-2');
+    await ask();
+    vi.setSystemTime(Date.now() + 300_001);
+    await ask();
+    await ask();
+    await transport.close();
+    expect(server.received.map((request) => request.client)).toEqual(['alice', 'alice', 'alice-2', 'alice-2']);
+    expect(server.connections).toBe(2);
   });
 
   test('of a client that is refused is looked for again, on another connection', async () => {

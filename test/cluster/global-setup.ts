@@ -12,8 +12,8 @@ declare module 'vitest' {
       kubeconfig: string;
       /** The path of kubectl. */
       kubectl: string;
-      /** POST restarts the API server; absent on a cluster that is not ours. */
-      restartUrl: string | undefined;
+      /** POST to /stop, /start or /restart does that with the API server; absent on a cluster that is not ours. */
+      apiServer: string | undefined;
       /** Signs in as a user without rights; absent on a cluster that is not ours. */
       viewerToken: string | undefined;
     };
@@ -27,29 +27,36 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const given = process.env['KUBECONFIG_TEST'];
   if (given) {
     const { kubectl } = await buildBinaries(say, ['kubectl']);
-    project.provide('cluster', { kubeconfig: given, kubectl, restartUrl: undefined, viewerToken: undefined });
+    project.provide('cluster', { kubeconfig: given, kubectl, apiServer: undefined, viewerToken: undefined });
     return async () => {};
   }
   const started = Date.now();
   const plane = await startControlPlane({ say });
-  const restarts = await serveRestarts(plane);
+  const orders = await serveOrders(plane);
   say(`up after ${((Date.now() - started) / 1000).toFixed(1)} s`);
   project.provide('cluster', {
     kubeconfig: plane.kubeconfig,
     kubectl: plane.binaries.kubectl,
-    restartUrl: restarts.url,
+    apiServer: orders.url,
     viewerToken: plane.viewerToken,
   });
   return async () => {
-    await restarts.stop();
+    await orders.stop();
     await plane.stop();
   };
 }
 
 /** Tests run in other processes than the control plane is started from. */
-async function serveRestarts(plane: ControlPlane) {
-  const server = createServer((_, response) => {
-    plane.restartApiServer().then(
+async function serveOrders(plane: ControlPlane) {
+  const orders: Record<string, () => Promise<void>> = {
+    '/stop': plane.stopApiServer,
+    '/start': plane.startApiServer,
+    '/restart': plane.restartApiServer,
+  };
+  const server = createServer(({ url = '' }, response) => {
+    const order = orders[url];
+    if (!order) return void response.writeHead(404).end();
+    order().then(
       () => response.end(),
       (error: unknown) => response.writeHead(500).end(String(error)),
     );

@@ -6,10 +6,21 @@ import { type Life, stateOf } from './api-server/store.ts';
 export interface Truth {
   /** All that ever was, by uid, in order. */
   readonly lives: ReadonlyMap<string, readonly Life[]>;
-  /** The moments of which whole lists were given: a list may skip what was before. */
+  /** The moments of which whole lists were given: a list may skip what was before it. */
   readonly listed: readonly number[];
   /** The moments at which a backup was restored: what was undone before anybody was told may never be told. */
   readonly restored: readonly number[];
+}
+
+interface State {
+  moment: number;
+  state: string | null;
+}
+
+/** Only a list may leave out what was before it: one of just this state, or from when there was nothing to tell. */
+function tellsNothingElse(life: readonly State[], list: number, told: State): boolean {
+  const state = life.findLast(({ moment }) => moment <= list)?.state ?? null;
+  return state === told.state || (state === null && list < told.moment);
 }
 
 /**
@@ -28,7 +39,7 @@ export function watchWithOracle<T extends KubeObject>(
   const ended = new Map<string, number>();
   const counts = { ADDED: 0, MODIFIED: 0, DELETED: 0 };
 
-  function lifeOf(uid: string): { moment: number; state: string | null }[] {
+  function lifeOf(uid: string): State[] {
     // What nobody wants is as good as not there.
     return (truth.lives.get(uid) ?? []).map(({ moment, state, object }) => ({
       moment,
@@ -46,10 +57,12 @@ export function watchWithOracle<T extends KubeObject>(
       problems.push(`${what}: the server held no such state any more, or never`);
       return;
     }
-    const skipped = life.slice(0, at).filter((one) => one.moment > from && one.state !== null);
-    for (const { moment } of skipped) {
-      const excused = [...truth.listed, ...truth.restored].some((later) => later >= moment);
-      if (!excused) problems.push(`${what}: the change of ${moment} was lost`);
+    for (const [index, { moment, state: held }] of life.slice(0, at).entries()) {
+      if (moment <= from || held === null) continue;
+      const over = life[index + 1]?.moment ?? Number.POSITIVE_INFINITY;
+      const excused = truth.listed.some((list) => list >= over && tellsNothingElse(life, list, found));
+      if (!excused && !truth.restored.some((later) => later >= moment))
+        problems.push(`${what}: the change of ${moment} was lost`);
     }
     last.set(uid, found.moment);
   }

@@ -24,7 +24,10 @@ export interface ControlPlane {
   readonly kubeconfig: string;
   readonly binaries: Binaries;
   /** Ends and starts kube-apiserver: every watch breaks, and versions from before are too old to watch from. */
-  restartApiServer(): Promise<void>;
+  restartApiServer(signal?: NodeJS.Signals): Promise<void>;
+  stopApiServer(signal?: NodeJS.Signals): Promise<void>;
+  /** Resolves when it is ready. */
+  startApiServer(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +36,8 @@ export interface ControlPlaneOptions {
   nodes?: readonly string[];
   /** Whether controllers and scheduler are at work. Without, and without nodes, objects stay as they are made. @default true */
   controllers?: boolean;
+  /** Further flags of kube-apiserver. */
+  apiServerFlags?: readonly string[];
   /** Takes what happens, a line at a time. */
   say?: (line: string) => void;
 }
@@ -47,7 +52,7 @@ interface Ports {
 
 /** Builds what is not built yet, and starts it with an empty store on free ports. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { nodes = ['node-a'], controllers = true, say = () => {} } = options;
+  const { nodes = ['node-a'], controllers = true, apiServerFlags = [], say = () => {} } = options;
   const binaries = await buildBinaries(say);
   const folder = await mkdtemp(join(tmpdir(), 'slipway-cluster-'));
   const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
@@ -62,7 +67,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     };
     const etcd = await start(await startEtcd(layout));
     await etcd.until(() => isHealthy(`http://127.0.0.1:${layout.ports.etcd}/health`), 30);
-    let apiServer = await startApiServer(layout);
+    let apiServer = await startApiServer(layout, apiServerFlags);
     stops.push(() => apiServer.stop());
     const ca = await apiServerReady(apiServer, layout);
     await writeKubeconfigs(layout, ca);
@@ -75,6 +80,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await installDefinitions(api);
     const kubelets = await startKubelets(layout, ca, api);
     stops.push(async () => void (await Promise.all(kubelets.map((kubelet) => kubelet.stop()))));
+    const stopApiServer = (signal?: NodeJS.Signals) => apiServer.stop(signal);
+    const restart = async () => {
+      apiServer = await startApiServer(layout, apiServerFlags);
+      await apiServerReady(apiServer, layout);
+    };
     return {
       url: layout.url,
       etcdUrl: `http://127.0.0.1:${layout.ports.etcd}`,
@@ -83,10 +93,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       viewerToken: layout.signIn.tokens.viewer,
       kubeconfig: join(folder, 'admin.kubeconfig'),
       binaries,
-      async restartApiServer() {
-        await apiServer.stop();
-        apiServer = await startApiServer(layout);
-        await apiServerReady(apiServer, layout);
+      stopApiServer,
+      startApiServer: restart,
+      async restartApiServer(signal) {
+        await stopApiServer(signal);
+        await restart();
       },
       stop,
     };
@@ -138,7 +149,7 @@ function startEtcd(layout: Layout): Promise<Program> {
 
 const certificates = ({ folder }: Layout) => join(folder, 'certificates');
 
-function startApiServer(layout: Layout): Promise<Program> {
+function startApiServer(layout: Layout, flags: readonly string[]): Promise<Program> {
   const { ports, signIn, folder } = layout;
   return startProgram(
     'kube-apiserver',
@@ -161,6 +172,7 @@ function startApiServer(layout: Layout): Promise<Program> {
       '--kubelet-preferred-address-types=InternalIP',
       '--shutdown-watch-termination-grace-period=2s',
       '--profiling=false',
+      ...flags,
     ],
     join(folder, 'logs', 'kube-apiserver.log'),
   );

@@ -10,7 +10,8 @@ export interface Program {
   readonly pid: number;
   /** Asks `ready` until it says yes; rejects with the end of the log when the program ends or the time is over. */
   until(ready: () => Promise<boolean>, seconds: number): Promise<void>;
-  stop(): Promise<void>;
+  /** @default SIGTERM, and SIGKILL when that takes too long */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /** Longer than kube-apiserver waits for its open watches. */
@@ -34,10 +35,10 @@ export async function startProgram(name: string, path: string, args: string[], l
         await delay(100);
       }
     },
-    async stop() {
+    async stop(signal = 'SIGTERM') {
       if (hasEnded(child)) return;
       const ended = once(child, 'exit');
-      child.kill('SIGTERM');
+      child.kill(signal);
       const killer = setTimeout(() => child.kill('SIGKILL'), stopMs);
       await ended;
       clearTimeout(killer);

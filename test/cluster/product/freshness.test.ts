@@ -4,13 +4,13 @@ import { type ProductCluster, openReal } from './clusters.ts';
 import { workload } from './objects.ts';
 import { type Product, nextOf, startProduct } from './surface.ts';
 
-const { restartUrl } = inject('cluster');
+const { apiServer } = inject('cluster');
 
 interface Told {
   serviceHealthChanged: { type: string; serviceRun: { name: string } | null };
 }
 
-describe.runIf(restartUrl)('while the API server is restarted', () => {
+describe.runIf(apiServer)('while the API server is restarted', () => {
   let cluster: ProductCluster;
   let product: Product;
   let namespace: string;
@@ -40,7 +40,7 @@ describe.runIf(restartUrl)('while the API server is restarted', () => {
     };
     await make('before');
     await told('ADDED', 'before');
-    expect((await fetch(restartUrl ?? '', { method: 'POST' })).status).toBe(200);
+    expect((await fetch(`${apiServer}/restart`, { method: 'POST' })).status).toBe(200);
     await make('after');
     await told('ADDED', 'after');
     await cluster.kube.delete(deployments, 'before', namespace, { propagationPolicy: 'Background' });

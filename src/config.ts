@@ -74,6 +74,12 @@ export const settingsSchema = z.object({
   SLIPWAY_KUBE_CONTEXT: z.string().optional().describe('Context of the kubeconfig; default: its current one.'),
   SLIPWAY_NAMESPACES: textList.optional().describe('Namespaces to watch, separated by commas; default: all.'),
   SLIPWAY_NAMESPACE: z.string().default('default').describe('Namespace for new runs when none is given.'),
+  SLIPWAY_CACHE_CHECK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(600)
+    .describe('How often each kind that is kept is compared with a list, in seconds; 0: never.'),
   SLIPWAY_DATA_DIR: z
     .string()
     .default('.slipway')

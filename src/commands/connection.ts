@@ -14,6 +14,7 @@ export function connectionOf(settings: Settings, environment: Environment, log: 
     ...(settings.SLIPWAY_KUBE_CONTEXT !== undefined && { context: settings.SLIPWAY_KUBE_CONTEXT }),
     ...(environment.KUBECONFIG && { kubeconfig: environment.KUBECONFIG }),
     environment,
+    checkEveryMs: settings.SLIPWAY_CACHE_CHECK_SECONDS * 1000,
     clock: systemClock,
     log,
   };

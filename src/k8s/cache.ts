@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import { nextTurn, turnIsOver } from '../turns.ts';
 import { crowdOf } from './admission.ts';
 import type { Cache, CacheEvent } from './cluster.ts';
+import { type Digest, digestOf } from './consistency.ts';
 import type { KubeObject, Resource } from './resources.ts';
 import { createSightings } from './sightings.ts';
 
@@ -22,6 +23,9 @@ export interface CacheWriter<T extends KubeObject> {
   held(object: T): T | undefined;
   /** How many are kept of this namespace, or of all. */
   count(namespace?: string): number;
+  /** What is kept of this namespace, or of all; null where that is not all that is wanted. */
+  digest(namespace?: string): Digest | null;
+  wants(object: T): boolean;
 }
 
 export interface CacheOptions<T extends KubeObject> {
@@ -102,7 +106,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     }
     const previous = held && uidOf(held) === uidOf(object) ? held : undefined;
     if (previous && sameVersion(previous, object) && !(compare && !isDeepStrictEqual(previous, object))) return;
-    if (!guarded(() => wants(object), true)) {
+    if (!writer.wants(object)) {
       if (previous) drop(previous, object);
       return;
     }
@@ -148,6 +152,9 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     },
     held: (object) => objects.get(keyOf(object)),
     count: (namespace) => (namespace === undefined ? objects.size : byNamespace.count(namespace)),
+    digest: (namespace) =>
+      crowd ? null : digestOf(namespace === undefined ? objects.values() : byNamespace.get(namespace)),
+    wants: (object) => guarded(() => wants(object), true),
   };
 
   const cache: Cache<T> = {

@@ -175,6 +175,9 @@ export interface WatchState {
   error: string | null;
   /** Since when this watch has been down; null while it is up. */
   downSince: number | null;
+  /** How often what is kept was compared with a list, and how often it was not the same. */
+  checks: number;
+  mismatches: number;
 }
 
 /** How fresh the caches are, as a value and as a stream of changes. */

@@ -39,6 +39,8 @@ export interface ConnectOptions {
   log: Log;
   /** In [0, 1); default Math.random. */
   random?: () => number;
+  /** How often each cache is compared with a list. @default 0: never */
+  checkEveryMs?: number;
 }
 
 /** Finds the cluster and our credentials for it; rejects with a BootError that says what is missing. */
@@ -119,7 +121,7 @@ function openCaches(
   transport: Transport,
   watches: readonly Watch[],
 ) {
-  const { clock, log, random = Math.random } = options;
+  const { clock, log, random = Math.random, checkEveryMs = 0 } = options;
   const freshness = createFreshness(clock, log);
   const caches = new Map<string, Cache<KubeObject>>();
   const reflectors: Reflector[] = [];
@@ -138,7 +140,7 @@ function openCaches(
     for (const namespace of resource.namespaced && namespaces ? namespaces : [null]) {
       const onChange = () => report();
       const reflector = createReflector({
-        ...{ resource, namespace, optional, transport, writer, entry, clock, random, log, onChange },
+        ...{ resource, namespace, optional, transport, writer, entry, clock, random, log, onChange, checkEveryMs },
       });
       const report = freshness.track(() => reflector.state);
       report();

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { ApiError } from './api-error.ts';
 import { createBackoff } from './backoff.ts';
+import { watchConsistency } from './consistency.ts';
 import type { CacheWriter } from './cache.ts';
 import { listRequest } from './client.ts';
 import type { KubeList, ListOptions, WatchState } from './cluster.ts';
@@ -31,6 +32,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** In [0, 1). */
   random: () => number;
   log: Log;
+  /** How often the cache is compared with a list; 0: never. */
+  checkEveryMs: number;
   /** The watch went up or down. */
   onChange: () => void;
 }
@@ -82,6 +85,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   let mustList = true;
   let events = 0;
   let serverErrors = 0;
+  /** Ends the watch that is open: it can't be relied on. */
+  let distrust = () => {};
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
@@ -97,7 +102,10 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   async function list(): Promise<void> {
-    const { items, resourceVersion } = await listAll(listPage, { clock, signal });
+    const { items, resourceVersion } = await listAll((page) => listPage(page, (json) => keep(entry.read(json))), {
+      clock,
+      signal,
+    });
     if (signal.aborted) return;
     status.heard();
     // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
@@ -108,11 +116,11 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     settle(true);
   }
 
-  async function listPage(page: ListOptions): Promise<KubeList<T>> {
+  async function listPage(page: ListOptions, read: (json: Buffer) => T): Promise<KubeList<T>> {
     const body = await transport.stream(
       listRequest(resource, { ...page, ...(scope !== undefined && { namespace: scope }) }),
     );
-    return readList(body, (json) => keep(entry.read(json)));
+    return readList(body, read);
   }
 
   function keep(object: T): T {
@@ -123,12 +131,16 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   async function watch(): Promise<void> {
     // Short time-outs make a half-open connection show; different ones keep the watches from coming back together.
     const seconds = 8 + Math.floor(random() * 5);
-    const guard = guardSilence(clock, signal, seconds * 1000, graceMs);
+    const distrusted = new AbortController();
+    distrust = () => distrusted.abort();
+    const either = AbortSignal.any([signal, distrusted.signal]);
+    const guard = guardSilence(clock, either, seconds * 1000, graceMs);
     const began = clock.now();
     events = 0;
     try {
       await follow(seconds, guard);
     } catch (error) {
+      if (distrusted.signal.aborted) throw new ApiError(410, 'Expired', 'a list showed something else than the watch');
       throw guard.expired ? new ApiError(0, 'NoAnswerInTime', 'the watch fell silent', { cause: error }) : error;
     } finally {
       guard.clear();
@@ -216,13 +228,34 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     settled.resolve();
   }
 
+  function compared(equal: boolean): void {
+    state.checks += 1;
+    if (equal) return;
+    state.mismatches += 1;
+    mustList = true;
+    distrust();
+  }
+
+  const held = () => {
+    const digest = state.downSince === null && state.synced && !mustList ? writer.digest(scope) : null;
+    return digest && { ...digest, resourceVersion: version };
+  };
+  const checking =
+    options.checkEveryMs > 0
+      ? watchConsistency<T>({
+          ...{ clock, random, signal, log, held, compared },
+          page: (page) => listPage(page, (json) => entry.read(json)),
+          wants: (object) => writer.wants(object),
+          everyMs: options.checkEveryMs,
+        })
+      : Promise.resolve();
   const running = run();
   return {
     state,
     settled: settled.promise,
     async stop() {
       stopped.abort();
-      await running;
+      await Promise.all([running, checking]);
     },
   };
 }

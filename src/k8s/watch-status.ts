@@ -47,6 +47,8 @@ export function createWatchStatus(
     restarts: 0,
     error: null,
     downSince: clock.now(),
+    checks: 0,
+    mismatches: 0,
   };
 
   function up(): void {

@@ -21,6 +21,8 @@ describe('10,000 changes of 2,000 objects with every fault in between', () => {
       expect(found.differences).toEqual([]);
       expect(found.misfiled).toEqual([]);
       expect(found.mostWatches).toBe(1);
+      expect(found.mismatches).toBe(0);
+      expect(found.checks).toBeGreaterThan(0);
       expect(found.struck).toEqual(Object.fromEntries(faults.map(({ name, times }) => [name, times])));
       expect(found.told.DELETED).toBeGreaterThan(500);
     },

@@ -31,6 +31,16 @@ export function readCluster(metrics: Metrics, { freshness }: Pick<Cluster, 'fres
     each(sum(({ restarts }) => restarts)),
   );
   metrics.read(
+    'counter',
+    { name: 'slipway_cache_checks_total', help: 'How often what is kept of a kind was compared with a list.', labels },
+    each(sum(({ checks }) => checks)),
+  );
+  metrics.read(
+    'counter',
+    { name: 'slipway_cache_mismatches_total', help: 'How often that showed a difference, which was mended.', labels },
+    each(sum(({ mismatches }) => mismatches)),
+  );
+  metrics.read(
     'gauge',
     {
       name: 'slipway_watch_last_contact_timestamp_seconds',

@@ -53,7 +53,7 @@ interface Ports {
 /** Builds what is not built yet, and starts it with an empty store on free ports. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const { nodes = ['node-a'], controllers = true, apiServerFlags = [], say = () => {} } = options;
-  const binaries = await buildBinaries(say);
+  const binaries = await buildBinaries(say, controllers ? undefined : ['etcd', 'kube-apiserver']);
   const folder = await mkdtemp(join(tmpdir(), 'slipway-cluster-'));
   const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
   const stop = async () => {

@@ -1,7 +1,6 @@
 import { connect } from '../../../src/k8s/connect.ts';
 import type { Cache, CacheEvent, Cluster, KubeClient } from '../../../src/k8s/cluster.ts';
 import { systemClock } from '../../../src/clock.ts';
-import { createEntry } from '../../../src/k8s/entry.ts';
 import { listAll } from '../../../src/k8s/list-all.ts';
 import { type KubeObject, resourcePath } from '../../../src/k8s/resources.ts';
 import { createLog } from '../../../src/log.ts';
@@ -130,11 +129,11 @@ async function converge(cluster: Cluster, server: SoakServer): Promise<string[]>
 }
 
 async function differencesOf(cache: Cache<KubeObject>, { resource }: SoakKind, server: SoakServer): Promise<string[]> {
-  const { items } = await listAll({
-    ...{ client: server.kube, resource, namespace: server.namespace, clock: systemClock },
-    entry: createEntry([], (text) => text),
+  const { items } = await listAll((page) => server.kube.list(resource, { ...page, namespace: server.namespace }), {
+    clock: systemClock,
     signal: new AbortController().signal,
   });
+  for (const { metadata } of items) delete metadata.managedFields;
   const states = (objects: Iterable<KubeObject>) =>
     new Map([...objects].map((object) => [objectKey(object), stateOf(object)]));
   const [fresh, cached] = [states(items.filter(wants)), states(cache.list(server.namespace))];

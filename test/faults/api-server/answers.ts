@@ -18,11 +18,16 @@ export function createAnswers(store: Store, clock: Clock) {
   function list(exchange: Exchange): void {
     const { query, response, resource, namespace } = exchange;
     const token = query.get('continue');
-    const page = token === null ? { version: store.version, rest: inNamespace(namespace) } : pages.get(token);
+    // At a version of the past it says nothing new.
+    const exact = query.get('resourceVersionMatch') === 'Exact' ? Number(query.get('resourceVersion')) : null;
+    if (exact !== null && exact > store.version)
+      return exchange.status(504, 'Timeout', { cause: 'ResourceVersionTooLarge' });
+    const version = exact ?? store.version;
+    const page = token === null ? { version, rest: inNamespace(namespace, version) } : pages.get(token);
     // As the real server does: the snapshot of a list that was begun is gone after a compaction.
     if (!page || page.version < store.oldest) return exchange.status(410, 'Expired');
-    if (token === null) listed.push(store.moment);
-    else pages.delete(token);
+    if (token === null && exact === null) listed.push(store.moment);
+    else if (token !== null) pages.delete(token);
     const limit = Number(query.get('limit') ?? 0) || page.rest.length;
     const rest = page.rest.slice(limit);
     const next = `${page.version}/${resource}/${rest.length}/${Math.random()}`;
@@ -35,8 +40,8 @@ export function createAnswers(store: Store, clock: Clock) {
       items: page.rest.slice(0, limit).map(bare),
     });
 
-    function inNamespace(wanted: string | null): KubeObject[] {
-      return store.all(resource).filter(({ metadata }) => wanted === null || metadata.namespace === wanted);
+    function inNamespace(wanted: string | null, at: number): KubeObject[] {
+      return store.at(resource, at).filter(({ metadata }) => wanted === null || metadata.namespace === wanted);
     }
   }
 

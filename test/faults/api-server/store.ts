@@ -5,6 +5,8 @@ export interface Change {
   version: number;
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
   object: KubeObject;
+  /** As it was before. */
+  previous: KubeObject | undefined;
 }
 
 /** What the server held of one uid from one moment on; null: nothing. Moments only rise, versions may go back. */
@@ -67,12 +69,12 @@ export function createStore() {
     life.push({ moment, ...held });
   }
 
-  function commit(path: string, type: Change['type'], given: KubeObject): KubeObject {
+  function commit(path: string, type: Change['type'], given: KubeObject, previous?: KubeObject): KubeObject {
     const kind = kindOf(path);
     version += 1;
     const object = { ...given, metadata: { ...given.metadata, resourceVersion: String(version) } };
     live(kind, object, type === 'DELETED');
-    const change = { version, type, object };
+    const change = { version, type, object, previous };
     kind.history.push(change);
     for (const listener of [...kind.listeners]) listener(change);
     return object;
@@ -92,6 +94,16 @@ export function createStore() {
       return oldest;
     },
     all: (path: string): KubeObject[] => [...kindOf(path).objects.values()],
+    /** All as it was at a version that is not compacted. */
+    at(path: string, then: number): KubeObject[] {
+      const objects = new Map(kindOf(path).objects);
+      for (const { version, object, previous } of kindOf(path).history.toReversed()) {
+        if (version <= then) break;
+        if (previous) objects.set(keyOf(previous), previous);
+        else objects.delete(keyOf(object));
+      }
+      return [...objects.values()];
+    },
     held: (path: string): ReadonlyMap<string, Held> => kindOf(path).held,
     get: (path: string, key: string) => kindOf(path).objects.get(key),
     since: (path: string, from: number): Change[] => kindOf(path).history.filter((change) => change.version > from),
@@ -103,7 +115,7 @@ export function createStore() {
     put(path: string, object: KubeObject): KubeObject {
       const { objects } = kindOf(path);
       const key = keyOf(object);
-      const stored = commit(path, objects.has(key) ? 'MODIFIED' : 'ADDED', object);
+      const stored = commit(path, objects.has(key) ? 'MODIFIED' : 'ADDED', object, objects.get(key));
       objects.set(key, stored);
       return stored;
     },
@@ -112,7 +124,7 @@ export function createStore() {
       const object = objects.get(key);
       if (!object) throw new Error(`no object ${key}`);
       objects.delete(key);
-      return commit(path, 'DELETED', object);
+      return commit(path, 'DELETED', object, object);
     },
     compact(): void {
       for (const kind of kinds.values()) kind.history.length = 0;

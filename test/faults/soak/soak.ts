@@ -21,6 +21,9 @@ export interface Findings {
   /** What an index still has, or has under a wrong key. */
   misfiled: string[];
   mostWatches: number;
+  /** How often the cache was compared with a list of its version, and how often it was not the same. */
+  checks: number;
+  mismatches: number;
   told: { ADDED: number; MODIFIED: number; DELETED: number };
   lists: number;
   struck: Record<string, number>;
@@ -32,6 +35,7 @@ export async function soak(seed: number): Promise<Findings> {
   await using watching = await startWatching({
     random: random.next,
     wants,
+    connect: { checkEveryMs: 10_000 },
     prepare: (api) => {
       for (let index = 0; index < names; index += 1) api.put(`object-${index}`, 0);
     },
@@ -51,6 +55,8 @@ export async function soak(seed: number): Promise<Findings> {
       .flatMap((half) => [...byHalf(half)].filter((object) => !isFiled(watching, half, object)))
       .map(keyOf),
     mostWatches: watching.api.mostWatches,
+    checks: watching.watchState().checks,
+    mismatches: watching.watchState().mismatches,
     told: watching.oracle.counts,
     lists: watching.api.listed.length,
     struck,

@@ -134,7 +134,10 @@ export async function benchRollingRestart(): Promise<Figure[]> {
     },
     { what: 'sockets closed, by code', ours: codes, comparedWith: '1001' },
     { what: 'subscriptions lost', ours: `${subscriptions.failures.length}`, comparedWith: '0' },
-    { what: 'until all is told again on a closed socket, longest', ours: longest(subscriptions.gaps.map((gap) => gap / 1000)) },
+    {
+      what: 'until all is told again on a closed socket, longest',
+      ours: longest(subscriptions.gaps.map((gap) => gap / 1000)),
+    },
     {
       what: 'from SIGTERM until no new connection comes, longest',
       ours: longest(restarts.map(({ secondsToLeave }) => secondsToLeave)),

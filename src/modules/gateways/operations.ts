@@ -84,7 +84,12 @@ export function createOperations(parts: Parts): GatewayOperations {
   };
 
   async function clash(context: Context, claim: Claim, among: Iterable<HTTPRoute>): Promise<SlipwayError | null> {
-    return clashOf(claim, { routes: among, projectOf, scope: await context.access.scope('see') });
+    return clashOf(claim, {
+      routes: among,
+      lookup: store.parents,
+      projectOf,
+      scope: await context.access.scope('see'),
+    });
   }
 
   /** Straight from the server, with our own identity: routes of others count too. */

@@ -120,7 +120,9 @@ describe('a new protected route', () => {
       path: { value: '/v1' },
       headers: [{ value: expect.stringMatching(/^.{32}$/) as string }],
     });
-    const { status } = await server.until('shop', () => true);
+    const { id, status } = await server.until('shop', () => true);
+    const shown = await server.data('query ($id: ID!) { gateway(by: { id: $id }) { manifests } }', { id });
+    expect(JSON.stringify(shown)).not.toContain('x-slipway-closed');
     expect(status).toEqual({
       ...status,
       phase: 'PROGRESSING',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  type HTTPRoute,
   gatewayClasses,
   gateways,
   type GatewayListener,
@@ -247,8 +248,52 @@ describe('addresses that somebody has', () => {
     [{ pathPrefix: '/' }, []],
     [{ pathPrefix: '/v1/x', backend: { service: 'lab-shop', namespace: 'lab' } }, ['CONFLICT hostname HOSTNAME_TAKEN']],
     [{ pathPrefix: '/v2', backend: { service: 'lab-shop', namespace: 'lab' } }, []],
+    [{ pathPrefix: '/', backend: { service: 'lab-shop', namespace: 'lab' } }, []],
   ])('%j: %j', async (more, refusals) => {
     const given = input({ name: 'second', hostname: 'first.services.localhost', dryRun: true, ...more });
+    expect(errorsOf(await server.query(documents.create, { input: given }))).toEqual(refusals);
+  });
+});
+
+describe('addresses that a route has without naming them', () => {
+  const parent = { namespace: 'default', name: 'own-name' };
+  beforeAll(async () => {
+    const listener = { port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' as const } } };
+    await server.kube.create(gateways, {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'Gateway',
+      metadata: parent,
+      spec: {
+        gatewayClassName: 'slipway',
+        listeners: [
+          { ...listener, name: 'exact', hostname: 'exact.services.localhost' },
+          { ...listener, name: 'all', hostname: '*.services.localhost' },
+        ],
+      },
+    });
+    const route = (name: string, spec: HTTPRoute['spec']) =>
+      server.kube.create(httpRoutes, {
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'HTTPRoute',
+        metadata: { name, namespace: 'lab' },
+        spec: { parentRefs: [parent], ...spec },
+      });
+    const made = [
+      await route('nameless', { parentRefs: [{ ...parent, sectionName: 'exact' }] }),
+      await route('pattern', {
+        hostnames: ['pattern.services.localhost'],
+        rules: [{ matches: [{ path: { type: 'RegularExpression', value: '/v[0-9]+' } }] }],
+      }),
+    ];
+    for (const object of made) await server.cluster.cache(httpRoutes).seen(object);
+  });
+
+  test.each<[string, string[]]>([
+    ['exact', ['CONFLICT hostname HOSTNAME_TAKEN']],
+    ['pattern', ['CONFLICT hostname HOSTNAME_TAKEN']],
+    ['free', []],
+  ])('%s.services.localhost: %j', async (name, refusals) => {
+    const given = input({ name, hostname: `${name}.services.localhost`, pathPrefix: '/v1', parent, dryRun: true });
     expect(errorsOf(await server.query(documents.create, { input: given }))).toEqual(refusals);
   });
 });

@@ -1,9 +1,9 @@
-import { renderManifests } from '../../../k8s/manifests.ts';
 import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
 import { addConnection } from '../../../schema/connection.ts';
 import { Freshness, ManifestFormat } from '../../../schema/enums.ts';
 import type { Page } from '../../../schema/paging.ts';
+import { manifestsOf } from '../manifests.ts';
 import { Exposable } from '../exposable.ts';
 import {
   Gateways,
@@ -90,7 +90,7 @@ function addGateway(builder: Builder): void {
         args: {
           format: t.arg({ type: ManifestFormat(builder), defaultValue: 'YAML', description: 'The text format.' }),
         },
-        resolve: ({ objects }, { format }) => renderManifests([...objects.policies, objects.route], format ?? 'YAML'),
+        resolve: ({ objects }, { format }) => manifestsOf([...objects.policies, objects.route], format ?? 'YAML'),
       }),
       status: t.expose('status', { type: 'GatewayStatus', description: 'Whether it works.' }),
       auth: t.field({

@@ -1,5 +1,5 @@
-import { renderManifests } from '../../../k8s/manifests.ts';
 import type { Builder } from '../../../schema/builder.ts';
+import { manifestsOf } from '../manifests.ts';
 import type { GatewayResult } from '../create.ts';
 import type { GatewayNotice } from '../notices.ts';
 import { GatewayOperations } from '../operations.ts';
@@ -38,7 +38,7 @@ export function addMutations(builder: Builder): void {
         }),
         manifests: t.string({
           description: 'YAML of route and policy, in the order they are written.',
-          resolve: ({ objects }) => renderManifests(objects, 'YAML'),
+          resolve: ({ objects }) => manifestsOf(objects, 'YAML'),
         }),
         warnings: t.stringList({
           description: 'What is allowed but may not be meant, as sentences.',
@@ -54,7 +54,7 @@ export function addMutations(builder: Builder): void {
       id: t.exposeID('id', { description: 'The id of the gateway that was deleted.' }),
       manifests: t.string({
         description: 'YAML of all it deleted, or would delete.',
-        resolve: ({ objects }) => renderManifests(objects, 'YAML'),
+        resolve: ({ objects }) => manifestsOf(objects, 'YAML'),
       }),
     }),
   });

@@ -50,15 +50,15 @@ export async function createWorld(kubeconfig: string) {
     for (const name of ['lab', 'far']) {
       await envoy.kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
-    const start = async (takeoverSeconds: number) => {
-      const server = await startSlipway(kubeconfig, envoy.parent, takeoverSeconds);
+    const start = async (more: object = {}) => {
+      const server = await startSlipway(kubeconfig, envoy.parent, more);
       stops.push(() => server.stop());
       return server;
     };
-    const slipway = await start(1);
+    const slipway = await start();
     return {
       ...{ address: envoy.address, port: envoy.port, kube: envoy.kube, parent: envoy.parent, slipway, stop },
-      /** Another server, with another time for which new gateways stay closed. */
+      /** Another server, with other settings of the module. */
       startSlipway: start,
       addService: (name: string, namespace: string) => envoy.addService(name, namespace),
       ask: (host: string, path: string, ask: Ask = {}) => send(envoy, host, path, ask),
@@ -75,7 +75,7 @@ export async function createWorld(kubeconfig: string) {
 }
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
-async function startSlipway(kubeconfig: string, parent: { namespace: string; name: string }, takeoverSeconds: number) {
+async function startSlipway(kubeconfig: string, parent: { namespace: string; name: string }, more: object) {
   const log = createLog(process.env['SLIPWAY_TEST_LOG'] ?? 'silent');
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-test-'));
   const server = await createServer({
@@ -84,7 +84,7 @@ async function startSlipway(kubeconfig: string, parent: { namespace: string; nam
       gateways: {
         parent: `${parent.namespace}/${parent.name}/http`,
         domain: 'services.example.org',
-        takeoverSeconds,
+        ...more,
       },
     },
     cluster: await connect({ mode: 'KUBECONFIG', kubeconfig, namespace: 'lab', clock: systemClock, log }),

@@ -1,3 +1,4 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { WebSocket } from 'ws';
 
 export interface HealthEvent {
@@ -11,20 +12,24 @@ export interface HealthEvent {
 export const subscription = `subscription ($after: String) { serviceHealthChanged(after: $after) {
   type cursor id coalesced serviceRun { name status { state health message } } } }`;
 
-/** One WebSocket with one subscription, as thin as can be, so that many fit into one process. */
+/** One connection with one subscription, as thin as can be, so that many fit into one process. */
 export interface Subscriber {
-  readonly socket: WebSocket;
+  readonly socket: Pick<WebSocket, 'pause' | 'resume' | 'terminate'>;
   /** Resolves at SYNCED. */
   readonly synced: Promise<void>;
-  readonly closed: Promise<number>;
+  /** Gives the close code; SSE has none. */
+  readonly closed: Promise<number | null>;
 }
 
-export function subscribe(
+export type Subscribe = (
   url: string,
   tell: (event: HealthEvent) => void,
-  after: string | null = null,
-  query = subscription,
-): Subscriber {
+  after?: string | null,
+  query?: string,
+) => Subscriber;
+
+/** Over WebSocket. */
+export const subscribe: Subscribe = (url, tell, after = null, query = subscription) => {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { perMessageDeflate: false });
   const synced = Promise.withResolvers<void>();
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
@@ -49,7 +54,46 @@ export function subscribe(
   );
   synced.promise.catch(() => undefined);
   return { socket, synced: synced.promise, closed };
-}
+};
+
+/** Over SSE. */
+export const subscribeSse: Subscribe = (url, tell, after = null, query = subscription) => {
+  const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+  const sent = request(url, { method: 'POST', headers, agent: new Agent() });
+  sent.end(JSON.stringify({ query, variables: { after } }));
+  const synced = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<null>();
+  let rest = '';
+  const take = (chunk: string): void => {
+    const blocks = (rest + chunk).split('\n\n');
+    rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const data = block.indexOf('data: ');
+      if (data < 0) continue;
+      const answer = JSON.parse(block.slice(data + 6)) as { data?: { serviceHealthChanged: HealthEvent } };
+      if (!answer.data) return synced.reject(new Error(block));
+      tell(answer.data.serviceHealthChanged);
+      if (answer.data.serviceHealthChanged.type === 'SYNCED') synced.resolve();
+    }
+  };
+  const over = (): void => {
+    closed.resolve(null);
+    synced.reject(new Error('closed before SYNCED'));
+  };
+  synced.promise.catch(() => undefined);
+  sent.on('error', over);
+  let response: IncomingMessage | null = null;
+  sent.once('response', (answer) => {
+    response = answer;
+    answer.setEncoding('utf8').on('data', take).on('error', over).once('close', over);
+  });
+  const socket = {
+    pause: () => void response?.pause(),
+    resume: () => void response?.resume(),
+    terminate: () => void sent.destroy(),
+  };
+  return { socket, synced: synced.promise, closed: closed.promise };
+};
 
 /** Opens subscriptions a few at a time. */
 export async function subscribeAll(count: number, open: (index: number) => Subscriber): Promise<Subscriber[]> {

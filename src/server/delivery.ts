@@ -1,32 +1,36 @@
-import type { Writable } from 'node:stream';
-import type { ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import type { WebSocket } from 'ws';
-import type { SharedResult } from './shared-results.ts';
+import type { Outlet } from './outlet.ts';
+import { payloadOf } from './payload.ts';
 
-/** So much may wait for a socket before its events do. */
-const waitingBytes = 65_536;
+/** Larger ones are not copied for each socket. */
+const copiedBytes = 4_096;
+const end = Buffer.from('}');
 
 /**
- * Sends the results of a subscription to a socket as `next` messages of graphql-transport-ws, with the text that all who get
- * the same result share. Gives nothing to whoever reads it: only its end.
+ * Sends the results of a subscription to a socket as `next` messages of graphql-transport-ws, with the payload that all who
+ * get the same result share. Gives nothing to whoever reads it: only its end.
  */
 export function deliver(
   results: AsyncIterable<ExecutionResult>,
   id: string,
-  { socket, stream }: { socket: WebSocket; stream: Writable },
+  { socket, outlet }: { socket: WebSocket; outlet: Outlet },
 ): AsyncGenerator<never, void> {
   const source = results[Symbol.asyncIterator]();
-  const before = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  const before = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
   const done = { done: true, value: undefined } as const;
   const delivery: AsyncGenerator<never, void> = {
     async next() {
       for (;;) {
         const step = await source.next();
-        if (step.done) return done;
+        if (step.done) break;
         if (socket.readyState !== socket.OPEN) return delivery.return();
-        packed(stream);
-        await send(socket, `${before}${textOf(step.value)}}`);
+        outlet.push(...frame(before, payloadOf(step.value)));
+        if (outlet.full) await outlet.full;
       }
+      // Whoever reads us says next that this was all.
+      outlet.flush();
+      return done;
     },
     async return() {
       await source.return?.();
@@ -42,30 +46,24 @@ export function deliver(
   return delivery;
 }
 
-function textOf(result: SharedResult): string {
-  if (result.stringify) return result.stringify(result);
-  const { errors, ...rest } = result;
-  return JSON.stringify(errors ? { ...rest, errors: errors.map((error: GraphQLError) => error.toJSON()) } : rest);
+/** A text message in one unmasked frame, as servers send it. */
+function frame(before: Buffer, payload: Buffer): Buffer[] {
+  const length = before.length + payload.length + end.length;
+  const short = payload.length < copiedBytes;
+  const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const first = Buffer.allocUnsafe(head + before.length + (short ? payload.length + end.length : 0));
+  first[0] = 0x81;
+  if (head === 2) first[1] = length;
+  else if (head === 4) {
+    first[1] = 126;
+    first.writeUInt16BE(length, 2);
+  } else {
+    first[1] = 127;
+    first.writeBigUInt64BE(BigInt(length), 2);
+  }
+  before.copy(first, head);
+  if (!short) return [first, payload, end];
+  payload.copy(first, head + before.length);
+  end.copy(first, first.length - end.length);
+  return [first];
 }
-
-const corked = new WeakSet<Writable>();
-
-/** All that is sent to a socket in one go leaves in one write. */
-function packed(stream: Writable): void {
-  if (corked.has(stream)) return;
-  corked.add(stream);
-  stream.cork();
-  process.nextTick(() => {
-    corked.delete(stream);
-    stream.uncork();
-  });
-}
-
-/** What a socket takes at once is not waited for; then each event waits for the one before it. */
-function send(socket: WebSocket, text: string): Promise<void> | void {
-  if (socket.bufferedAmount < waitingBytes) return socket.send(text, ignore);
-  return new Promise((resolve) => socket.send(text, () => resolve()));
-}
-
-/** A socket that can't be written to tells so by its end. */
-const ignore = (): void => {};

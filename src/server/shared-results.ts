@@ -13,11 +13,6 @@ import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../module.ts';
 import { nextTurn, turnIsOver } from '../turns.ts';
 
-/** A result that many subscribers get, with its text made once. */
-export interface SharedResult extends ExecutionResult {
-  stringify?: (result: unknown) => string;
-}
-
 /**
  * Subscribers of the same document who are told the very same event get the same result: it is executed once and
  * serialised once, however many they are. Streams give one event object to all who may see the same; what a resolver reads
@@ -42,13 +37,17 @@ export function useSharedResults(): Plugin {
 /** Like an async generator, but one whose end does not wait for the read that is under way. */
 function mapEach<T, R>(source: AsyncIterator<T>, map: (event: T) => R | Promise<R>): AsyncGenerator<R, void> {
   const done = { done: true, value: undefined } as const;
+  const given = (value: R): IteratorYieldResult<R> => ({ done: false, value });
+  const mapped = (step: IteratorResult<T>): IteratorResult<R, void> | Promise<IteratorResult<R, void>> => {
+    if (step.done) return done;
+    const value = map(step.value);
+    return value instanceof Promise ? value.then(given) : given(value);
+  };
+  // Each subscriber passes here for each event: promises that nothing waits for would double what it costs.
+  const read = (): Promise<IteratorResult<R, void>> => source.next().then(mapped);
   const events: AsyncGenerator<R, void> = {
-    async next() {
-      // A snapshot is there at once: without a pause its reader would hold up everybody else.
-      while (turnIsOver()) await nextTurn();
-      const step = await source.next();
-      return step.done ? done : { done: false, value: await map(step.value) };
-    },
+    // A snapshot is there at once: without a pause its reader would hold up everybody else.
+    next: () => (turnIsOver() ? nextTurn().then(() => events.next()) : read()),
     async return() {
       await source.return?.();
       return done;
@@ -66,7 +65,7 @@ function mapEach<T, R>(source: AsyncIterator<T>, map: (event: T) => R | Promise<
 type OperationArgs = Parameters<typeof validateSubscriptionArgs>[0];
 
 interface Entry {
-  result: Promise<SharedResult> | SharedResult;
+  result: Promise<ExecutionResult> | ExecutionResult;
   /** Whether a resolver asked who the caller is: known when the result is. */
   asked: { personal: boolean };
   caller: unknown;
@@ -93,7 +92,7 @@ export function createSharedResults() {
       const { anonymous = false } = (contextValue as Partial<Context> | undefined)?.caller ?? {};
       return JSON.stringify([number, operationName ?? null, values, anonymous]);
     },
-    of(event: unknown, operation: string, args: ValidatedSubscriptionArgs): Promise<SharedResult> | SharedResult {
+    of(event: unknown, operation: string, args: ValidatedSubscriptionArgs): Promise<ExecutionResult> | ExecutionResult {
       if (typeof event !== 'object' || event === null) return executeEvent(event, args, () => {});
       const entries = events.get(event) ?? new Map<string, Entry>();
       events.set(event, entries);
@@ -101,7 +100,7 @@ export function createSharedResults() {
       const present = entries.get(operation);
       if (!present) return execute(event, operation, args, entries);
       if (present.caller === caller) return present.result;
-      const mayShare = (result: SharedResult) =>
+      const mayShare = (result: ExecutionResult) =>
         present.asked.personal ? executeEvent(event, args, () => {}) : result;
       return present.result instanceof Promise ? present.result.then(mayShare) : mayShare(present.result);
     },
@@ -122,18 +121,9 @@ function executeEvent(
   event: unknown,
   args: ValidatedSubscriptionArgs,
   touched: () => void,
-): Promise<SharedResult> | SharedResult {
+): Promise<ExecutionResult> | ExecutionResult {
   const contextValue = watched(args.contextValue as Context, touched);
-  const result = executeSubscriptionEvent({ ...args, rootValue: event, contextValue });
-  return result instanceof Promise ? result.then(withText) : withText(result);
-}
-
-/** Serialised on the first demand. Yoga and our WebSockets look for `stringify`; nothing of it shows in the text. */
-function withText(result: ExecutionResult): SharedResult {
-  let text: string | undefined;
-  const stringify = (shown: unknown): string =>
-    shown === result ? (text ??= JSON.stringify(result)) : JSON.stringify(shown);
-  return Object.defineProperty(result, 'stringify', { value: stringify });
+  return executeSubscriptionEvent({ ...args, rootValue: event, contextValue });
 }
 
 /** What is the same for all callers. */

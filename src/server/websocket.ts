@@ -11,6 +11,7 @@ import type { Refusal } from '../http-guard.ts';
 import { limits } from '../schema/limits.ts';
 import { deliver } from './delivery.ts';
 import { presentError } from './errors.ts';
+import { type Outlet, createOutlet } from './outlet.ts';
 import { atExpiry } from './sign-in.ts';
 import { type MessageRate, type SocketLimits, countMessages, countSocketsByCaller } from './socket-limits.ts';
 import type { Yoga } from './yoga.ts';
@@ -21,6 +22,8 @@ const pingEveryMs = 12_000;
 interface Extra {
   socket: WebSocket;
   request: IncomingMessage;
+  /** Past `ws`, for the frames of subscriptions. */
+  outlet: Outlet;
   caller?: Caller;
   rate?: MessageRate;
   aborter: AbortController;
@@ -72,6 +75,7 @@ export function serveWebSocket(
         extra.aborter = new AbortController();
         extra.answering = new Set();
         extra.onAnswered = () => {};
+        extra.outlet = createOutlet(extra.request.socket, () => extra.socket.readyState === extra.socket.OPEN);
         connected.set(extra.socket, extra);
         keepAlive(extra.socket, source);
         extra.socket.once('close', () => {
@@ -102,8 +106,7 @@ export function serveWebSocket(
         if (!(Symbol.asyncIterator in result)) return undefined;
         const extra = ctx.extra as Extra;
         answered(extra, id);
-        const to = { socket: extra.socket, stream: extra.request.socket };
-        return deliver(result as AsyncIterable<ExecutionResult>, id, to);
+        return deliver(result as AsyncIterable<ExecutionResult>, id, extra);
       },
       onComplete: (ctx, id) => answered(ctx.extra as Extra, id),
       onError: (ctx, id) => answered(ctx.extra as Extra, id),

@@ -8,6 +8,7 @@ import type { Context } from '../module.ts';
 import { limits } from '../schema/limits.ts';
 import { useDocuments } from './documents.ts';
 import { presentError, useErrorPerField } from './errors.ts';
+import { useEventStreams } from './event-stream.ts';
 import { type Operations, useOperations } from './operations.ts';
 import { useParams } from './params.ts';
 import { useSharedResults } from './shared-results.ts';
@@ -61,6 +62,7 @@ export function createGraphQLYoga(
       useErrorPerField(),
       useStreams(onStream),
       useSharedResults(),
+      useEventStreams(),
       ...source.modules.plugins,
       // A plug-in may have put in place what was not sent.
       useParams(),

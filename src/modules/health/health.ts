@@ -59,6 +59,7 @@ export function startHistory({ runs, store, config, clock, log }: Parts): {
   );
 
   let stopped = false;
+  let pruning = Promise.resolve();
   async function prune(): Promise<void> {
     const live = new Set(Array.from(runs.all(), ({ uid }) => uid));
     const before = clock.now() - config.historyDays * dayMs;
@@ -67,9 +68,12 @@ export function startHistory({ runs, store, config, clock, log }: Parts): {
     } catch (error) {
       log.error({ err: error }, 'old health transitions could not be removed');
     }
-    if (!stopped) cancel = clock.after(pruneEveryMs, () => void prune());
+    if (!stopped) cancel = clock.after(pruneEveryMs, begin);
   }
-  let cancel = clock.after(firstPruneMs, () => void prune());
+  function begin(): void {
+    pruning = prune();
+  }
+  let cancel = clock.after(firstPruneMs, begin);
 
   return {
     transitions: async (runKey, last) => {
@@ -79,7 +83,7 @@ export function startHistory({ runs, store, config, clock, log }: Parts): {
     async stop() {
       stopped = true;
       cancel();
-      await recorder.stop();
+      await Promise.all([recorder.stop(), pruning]);
       await store.close();
     },
   };

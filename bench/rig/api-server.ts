@@ -1,0 +1,83 @@
+// An API server with nothing behind it, in a process of its own: whole kinds can change while no watch is open.
+import { writeKubeconfig } from '../../test/faults/watching.ts';
+import { startFakeApi } from '../../test/faults/api-server/server.ts';
+import { systemClock } from '../../src/clock.ts';
+import { type Deployment, type KubeObject, deployments, services } from '../../src/k8s/resources.ts';
+
+/** What it is told over IPC; each is answered with the same number when it is done. */
+export type Order =
+  | { number: number; do: 'fill'; runs: number; bytes: number }
+  | { number: number; do: 'touch'; run: number; nonce: number }
+  /** All of them change while no watch is open, and what changed is no longer known: they must be listed again. */
+  | { number: number; do: 'relist'; nonce: number };
+
+const [kubeconfig] = process.argv.slice(2);
+if (!kubeconfig) throw new Error('usage: api-server.ts KUBECONFIG');
+
+const namespace = 'lab';
+const api = await startFakeApi({ clock: systemClock });
+await writeKubeconfig(api.url, { path: kubeconfig });
+const made: Deployment[] = [];
+
+/** A run that is stopped: its message names the replicas that it would have again. */
+function deployment(name: string, argument: string): Deployment {
+  const labels = { 'app.kubernetes.io/managed-by': 'slipway', 'slipway.dev/run': name };
+  const container = { name: 'main', image: 'shop:1', args: [argument], ports: [{ containerPort: 8080 }] };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace, labels, annotations: {}, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container] } },
+    },
+    status: { observedGeneration: 1 },
+  };
+}
+
+function service(name: string): KubeObject {
+  const labels = { 'app.kubernetes.io/managed-by': 'slipway', 'slipway.dev/run': name };
+  const ports = [{ port: 80, targetPort: 8080, protocol: 'TCP' }];
+  const spec = { type: 'ClusterIP', clusterIP: '10.96.0.1', selector: labels, ports };
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace, labels, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec,
+  } as KubeObject;
+}
+
+function touch(index: number, nonce: number): void {
+  const object = made[index];
+  if (!object) throw new Error(`there is no run ${index}`);
+  const { metadata } = object;
+  api
+    .of(deployments)
+    .store({ ...object, metadata: { ...metadata, annotations: { 'slipway.dev/replicas': `${nonce}` } } });
+}
+
+function carryOut(order: Order): void {
+  if (order.do === 'touch') return touch(order.run, order.nonce);
+  if (order.do === 'fill') {
+    for (let index = 0; index < order.runs; index++) {
+      const object = deployment(`run-${index}`, 'x'.repeat(order.bytes));
+      made.push(object);
+      api.of(deployments).store(object);
+      api.of(services).store(service(`run-${index}`));
+    }
+    return;
+  }
+  const open = api.openWatches();
+  api.mute();
+  for (let index = 0; index < made.length; index++) touch(index, order.nonce);
+  api.compact();
+  for (const { exchange } of open) exchange.reset();
+}
+
+process.on('message', (order: Order) => {
+  carryOut(order);
+  process.send?.(order.number);
+});
+process.on('disconnect', () => void api.stop());
+process.send?.(0);

@@ -3,7 +3,6 @@ import {
   type ExecutionResult,
   type GraphQLSchema,
   OperationTypeNode,
-  execute,
   getOperationAST,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
@@ -11,6 +10,7 @@ import type { Log } from '../log.ts';
 import type { Context, OperationObserver } from '../module.ts';
 import { type Documents, createDocuments } from './documents.ts';
 import { presentResult } from './errors.ts';
+import { createExecute } from './execution/index.ts';
 
 /** One operation of a document that may be carried out. */
 export interface Operation {
@@ -34,6 +34,7 @@ export function createOperations(
   schema: GraphQLSchema,
   { observers, log }: { observers: readonly OperationObserver[]; log: Log },
 ): Operations {
+  const execute = createExecute();
   const begin = (type: OperationTypeNode) => observers.map((observer) => observer.begin(type));
   return {
     documents: createDocuments(schema),

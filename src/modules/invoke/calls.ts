@@ -40,7 +40,7 @@ export interface Asked {
   mutation: 'invokeService' | 'replayInvocation' | 'invokeServiceStream';
   input: CallInput;
   key: string | null;
-  /** Of all the mutation's input. */
+  /** Of all the mutation's input; nobody asks for it without a key. */
   inputHash: string;
 }
 

@@ -73,7 +73,8 @@ export function createInvoker(parts: InvokerParts): Invoker {
 }
 
 function askedFor(mutation: Asked['mutation'], input: CallInput, idempotencyKey: string | null): Asked {
-  return { mutation, input, key: checkKey(idempotencyKey), inputHash: inputHash({ ...input }) };
+  const key = checkKey(idempotencyKey);
+  return { mutation, input, key, inputHash: key === null ? '' : inputHash({ ...input }) };
 }
 
 async function* chunks(list: readonly InvocationChunk[]): AsyncIterableIterator<InvocationChunk> {

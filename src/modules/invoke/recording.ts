@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { RunView } from '../runs/service.ts';
 import type { InvokeConfig } from './config.ts';
 import { type Bodies, type Entry, type RequestRecord, type ResponseRecord, noTimings } from './entry.ts';
@@ -14,7 +14,20 @@ let sequence = 0;
 /** Rises with time, and within one millisecond with the order of calls. */
 export function newEntryId(now: number): string {
   sequence = (sequence + 1) % 0x10000;
-  return `${now.toString(16).padStart(12, '0')}${sequence.toString(16).padStart(4, '0')}${randomBytes(8).toString('hex')}`;
+  return `${now.toString(16).padStart(12, '0')}${sequence.toString(16).padStart(4, '0')}${randomHex()}`;
+}
+
+const random = Buffer.alloc(4096);
+let used = random.length;
+
+/** 8 random bytes; they are made many at once, which costs hardly more than a few. */
+function randomHex(): string {
+  if (used === random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  used += 8;
+  return random.toString('hex', used - 8, used);
 }
 
 /** The entry of a call that was asked for, before anything about it is checked: little of it is safe to keep. */

@@ -5,6 +5,9 @@ import type { Redaction } from './service.ts';
 /** What stands for redacted text; never sent to a service. */
 export const redactedValue = '***';
 
+const mostNames = 1_000;
+const longestName = 64;
+
 export interface RecordedHeader extends Header {
   redacted: boolean;
 }
@@ -32,10 +35,19 @@ export function createRedactor(
 ): Redactor {
   const configured = config.redactNames.map((source) => new RegExp(source, 'i'));
   const values = config.redactValues.map((source) => new RegExp(source, 'gi'));
-  const redacts = (kind: 'header' | 'query', name: string) =>
+  const judge = (kind: 'header' | 'query', name: string) =>
     builtinRedaction.redacts(kind, name) ||
     configured.some((one) => one.test(name)) ||
     providers.some((provider) => provider.redacts(kind, name));
+  const judged = { header: new Map<string, boolean>(), query: new Map<string, boolean>() };
+  // The same few names come with every call.
+  const redacts = (kind: 'header' | 'query', name: string): boolean => {
+    const present = judged[kind].get(name);
+    if (present !== undefined) return present;
+    const found = judge(kind, name);
+    if (name.length <= longestName && judged[kind].size < mostNames) judged[kind].set(name, found);
+    return found;
+  };
   const text = (whole: string) => values.reduce((left, value) => left.replace(value, redactedValue), whole);
   const parameter = (part: string): string => {
     const equals = part.indexOf('=');

@@ -163,6 +163,8 @@ function notReady(run: RunView, otherwise: string): SlipwayError {
   });
 }
 
+const mostAddresses = 10_000;
+
 /**
  * The addresses that may be dialed: in embedded mode those that the cluster gave out, else any that a Pod or Service
  * can have, but neither this machine's nor the API server's.
@@ -172,5 +174,13 @@ export function admittedAddresses(cluster: Pick<Cluster, 'embedded' | 'url'>): A
   if (embedded) return (address) => embedded.ownsAddress(address);
   const apiServer = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
   const own = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address));
-  return (address) => isClusterAddress(address) && ![apiServer, ...own].some((other) => sameAddress(other, address));
+  const judged = new Map<string, boolean>();
+  return (address) => {
+    const present = judged.get(address);
+    if (present !== undefined) return present;
+    const admitted = isClusterAddress(address) && ![apiServer, ...own].some((other) => sameAddress(other, address));
+    if (judged.size >= mostAddresses) judged.clear();
+    judged.set(address, admitted);
+    return admitted;
+  };
 }

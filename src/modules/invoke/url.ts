@@ -18,8 +18,21 @@ function originOf(url: URL): Origin | null {
   return { protocol: url.protocol, hostname: url.hostname, port, path: url.pathname };
 }
 
+/** Addresses of services, which are asked for at every call. */
+const registeredOrigins = new Map<string, Origin | null>();
+const mostOrigins = 2_000;
+
 /** The origin of an address we wrote ourselves (`http://name.namespace:80/v2`); null when it is none. */
 export function registeredOrigin(address: string): Origin | null {
+  const present = registeredOrigins.get(address);
+  if (present !== undefined) return present;
+  const origin = parseRegistered(address);
+  if (registeredOrigins.size >= mostOrigins) registeredOrigins.clear();
+  registeredOrigins.set(address, origin);
+  return origin;
+}
+
+function parseRegistered(address: string): Origin | null {
   const text = address.includes('://') ? address : `http://${address}`;
   return URL.canParse(text) ? originOf(new URL(text)) : null;
 }

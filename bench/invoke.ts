@@ -1,5 +1,5 @@
-// What a call through the mediator costs, with its history, beside a bare reverse proxy to the same service; how long a
-// list of 10,000 calls takes, and any list while 200 services are stuck. On Linux.
+// What a call through the mediator costs, with its history, beside a bare reverse proxy to the same service, and what any
+// GraphQL request does; how long a list of 10,000 calls takes, and any list while 200 services are stuck. On Linux.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -11,12 +11,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Agent, Pool } from 'undici';
+import { type Figure, ms, report, round, scaled, times as ratio } from './rig/figures.ts';
 
 const seconds = Number(process.env['SECONDS'] ?? 4);
 const rounds = Number(process.env['ROUNDS'] ?? 5);
 const connections = 32;
-const listed = 10_000;
-const stuck = 200;
+const listed = scaled(10_000);
+const stuck = scaled(200);
 
 /** 4 KiB of JSON. */
 const answer = JSON.stringify({ values: Array.from({ length: 584 }, (_, i) => 100_000 + i) });
@@ -93,7 +94,6 @@ function share(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 const median = (values: readonly number[]): number => share(values, 0.5);
-const round = (value: number): number => Math.round(value * 100) / 100;
 
 /** Serves what it gets from the service and does nothing else. */
 async function proxy(origin: string): Promise<void> {
@@ -128,7 +128,11 @@ async function line<T>(from: ChildProcess, found: (text: string) => T | undefine
     from.once('exit', () => reject(new Error('The program ended.')));
     lines.on('line', (text) => {
       const value = found(text);
-      if (value !== undefined) resolve(value);
+      if (value === undefined) return;
+      // A line for each call is to come: what reads them would take its time from what is measured.
+      lines.close();
+      from.stdout?.resume();
+      resolve(value);
     });
   });
 }
@@ -172,8 +176,11 @@ async function startService(url: string): Promise<{ id: string; address: string 
 interface World {
   url: string;
   id: string;
-  slipway: Target;
   bare: Target;
+  slipway: Target;
+  /** Queries that ask for next to nothing, and for a list of one run. */
+  trivial: Target;
+  list: Target;
 }
 
 async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
@@ -202,9 +209,18 @@ async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
     const bare = child([file, 'proxy', address]);
     children.push(bare);
     const bareUrl = await line(bare, (text) => text);
+    const query = (text: string): Target => ({
+      pid: server.pid ?? 0,
+      pool: pool(url),
+      path: '/graphql',
+      body: JSON.stringify({ query: text }),
+      isRight: (answered) => answered.startsWith('{"data":{"'),
+    });
     return await use({
       url,
       id,
+      trivial: query('{ viewer { name } }'),
+      list: query(serviceRuns),
       bare: { pid: bare.pid ?? 0, pool: pool(bareUrl), path: '/', body: null, isRight: (text) => text === answer },
       slipway: {
         pid: server.pid ?? 0,
@@ -225,37 +241,54 @@ async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
   }
 }
 
+const measured = ['bare', 'slipway', 'trivial', 'list'] as const;
+type Measured = Record<(typeof measured)[number], { perSecond: number; cpuMicros: number; aloneMs: number }>;
+
 /** Slipway beside the bare proxy, by turns. */
-async function compare({ bare, slipway }: World) {
-  const targets = { bare, slipway };
-  const many = { bare: [] as Load[], slipway: [] as Load[] };
-  const alone = { bare: [] as number[], slipway: [] as number[] };
-  for (const target of Object.values(targets)) await load(target, connections, 2000);
+async function measure(world: World): Promise<Measured> {
+  const many = { bare: [] as Load[], slipway: [] as Load[], trivial: [] as Load[], list: [] as Load[] };
+  const alone = { bare: [] as number[], slipway: [] as number[], trivial: [] as number[], list: [] as number[] };
+  for (const name of measured) await load(world[name], connections, 2000);
   for (let n = 0; n < rounds; n++) {
-    for (const name of ['bare', 'slipway'] as const) {
-      many[name].push(await load(targets[name], connections, seconds * 1000));
-      alone[name].push(median((await load(targets[name], 1, 1000)).times));
+    for (const name of measured) {
+      many[name].push(await load(world[name], connections, seconds * 1000));
+      alone[name].push(median((await load(world[name], 1, 1000)).times));
     }
   }
-  const row = (name: 'bare' | 'slipway') => ({
-    'requests/s': Math.round(median(many[name].map(({ perSecond }) => perSecond))),
-    'p50 ms alone': round(median(alone[name])),
-    'CPU µs': Math.round(median(many[name].map(({ cpuMicros }) => cpuMicros))),
+  const of = (name: (typeof measured)[number]) => ({
+    perSecond: Math.round(median(many[name].map(({ perSecond }) => perSecond))),
+    cpuMicros: Math.round(median(many[name].map(({ cpuMicros }) => cpuMicros))),
+    aloneMs: median(alone[name]),
   });
-  const [bareRow, slipwayRow] = [row('bare'), row('slipway')];
-  return {
-    'bare undici proxy': bareRow,
-    'invokeService, history on': slipwayRow,
-    'ratio, difference': {
-      'requests/s': round(slipwayRow['requests/s'] / bareRow['requests/s']),
-      'p50 ms alone': round(slipwayRow['p50 ms alone'] - bareRow['p50 ms alone']),
-      'CPU µs': slipwayRow['CPU µs'] - bareRow['CPU µs'],
-    },
-  };
+  return { bare: of('bare'), slipway: of('slipway'), trivial: of('trivial'), list: of('list') };
 }
 
-/** A list of at least 10,000 calls, page after page. */
-async function listing({ url, slipway }: World) {
+/** What a target costs beside the bare proxy. */
+function compare(what: string, ours: Measured['bare'], bare: Measured['bare']): Figure[] {
+  return [
+    {
+      what: `${what}, ${connections} at once`,
+      ours: `${ours.perSecond}/s`,
+      comparedWith: `bare proxy: ${bare.perSecond}/s`,
+      ratio: ratio(ours.perSecond, bare.perSecond),
+    },
+    {
+      what: `${what}, one at a time, median`,
+      ours: `${round(ours.aloneMs, 2)} ms`,
+      comparedWith: `bare proxy: ${round(bare.aloneMs, 2)} ms`,
+      ratio: `${round(ours.aloneMs - bare.aloneMs, 2)} ms more`,
+    },
+    {
+      what: `${what}, CPU of the process`,
+      ours: `${ours.cpuMicros} µs`,
+      comparedWith: `bare proxy: ${bare.cpuMicros} µs`,
+      ratio: ratio(ours.cpuMicros, bare.cpuMicros),
+    },
+  ];
+}
+
+/** A list of at least so many calls, page after page. */
+async function listing({ url, slipway }: World): Promise<Figure[]> {
   const count = async () =>
     (await graphql<{ invocations: { totalCount: number } }>(url, invocations)).invocations.totalCount;
   while ((await count()) < listed) await load(slipway, connections, 1000);
@@ -267,11 +300,15 @@ async function listing({ url, slipway }: World) {
     times.push(performance.now() - started);
     after = n % 100 === 99 ? null : page.invocations.pageInfo.endCursor;
   }
-  return { entries: await count(), 'p50 ms': round(median(times)), 'p95 ms': round(share(times, 0.95)) };
+  const what = `a page of 50 of a history of ${listed} calls`;
+  return [
+    { what: `${what}, median`, ours: ms(median(times)) },
+    { what: `${what}, p95`, ours: ms(share(times, 0.95)) },
+  ];
 }
 
 /** A list of runs while services are stuck. */
-async function whileStuck({ url, id }: World) {
+async function whileStuck({ url, id }: World): Promise<Figure[]> {
   const aborter = new AbortController();
   const body = JSON.stringify({ query: invokeService, variables: { input: { id, path: '/stuck' } } });
   const headers = { 'content-type': 'application/json' };
@@ -286,17 +323,27 @@ async function whileStuck({ url, id }: World) {
   }
   aborter.abort();
   await Promise.all(calls);
-  return { 'stuck calls': stuck, 'p50 ms': round(median(times)), 'p99 ms': round(share(times, 0.99)) };
+  const what = `a list of runs beside ${stuck} stuck calls`;
+  return [
+    { what: `${what}, median`, ours: ms(median(times)) },
+    { what: `${what}, p99`, ours: ms(share(times, 0.99)), comparedWith: 'allowed: 100 ms' },
+  ];
 }
 
-export async function benchInvoke() {
-  return world(async (ready) => ({
-    cost: await compare(ready),
-    lists: { 'history of 10,000 calls': await listing(ready), 'runs beside stuck calls': await whileStuck(ready) },
-  }));
+export async function benchInvoke(): Promise<Figure[]> {
+  return world(async (ready) => {
+    const { bare, slipway, trivial, list } = await measure(ready);
+    return [
+      ...compare('invokeService with its history, 4 KiB answer', slipway, bare),
+      ...compare('a query of one field', trivial, bare),
+      ...compare('a list of one run', list, bare),
+      ...(await listing(ready)),
+      ...(await whileStuck(ready)),
+    ];
+  });
 }
 
 if (import.meta.main) {
   if (process.argv[2] === 'proxy') await proxy(process.argv[3] ?? '');
-  else for (const table of Object.values(await benchInvoke())) console.table(table); // oxlint-disable-line no-console -- tables are what it is for
+  else report(await benchInvoke());
 }

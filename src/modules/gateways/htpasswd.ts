@@ -23,10 +23,8 @@ export function formatHtpasswd(entries: readonly HtpasswdEntry[]): string {
   return entries.map(({ username, hash }) => `${username}:${hash}\n`).join('');
 }
 
-/** 144 bits in 24 characters that need no quoting. */
-export const generatePassword = (): string => randomBytes(18).toString('base64url');
-/** 256 bits. */
-export const generateApiKey = (): string => randomBytes(32).toString('base64url');
+/** A password or API key: 256 bits in 43 characters that need no quoting. */
+export const generateCredential = (): string => randomBytes(32).toString('base64url');
 
 /** Why a user name can't stand in an htpasswd file; null when it can. */
 export function usernameProblem(username: string): string | null {

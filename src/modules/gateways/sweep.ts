@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
 import { httpRoutes, type Resource } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
-import { pendingAnnotation, routeNameOf } from './names.ts';
+import { managedByLabel, pendingAnnotation, routeNameOf } from './names.ts';
 import type { Policy } from './service.ts';
 import { deleteRead, getOrNull, linkPatch, patchRead, pendingMs } from './writes.ts';
 
@@ -13,9 +13,18 @@ interface SweepOptions {
   log: Log;
 }
 
+/** Why a policy is looked at again: since when it is pending, or that it has lost its route as an owner. */
+function reasonOf({ metadata }: Policy): string | undefined {
+  const since = metadata.annotations?.[pendingAnnotation];
+  const untied = !metadata.ownerReferences?.some(({ kind }) => kind === httpRoutes.kind);
+  const ours = metadata.labels?.[managedByLabel] === 'slipway';
+  return since ?? (ours && untied ? 'untied' : undefined);
+}
+
 /**
  * Finishes what creates that died left behind: a policy still marked as pending after a minute is tied to its route, or
- * goes when there is none. With our own identity, for the caller is gone.
+ * goes when there is none. One of ours without the mark that nothing owns, from a backup say, is tied, and never goes.
+ * With our own identity, for the caller is gone.
  */
 export function startSweep({ cluster, resource, clock, log }: SweepOptions): { stop(): Promise<void> } {
   const policies = cluster.cache(resource);
@@ -27,7 +36,7 @@ export function startSweep({ cluster, resource, clock, log }: SweepOptions): { s
 
   function consider(policy: Policy): void {
     const key = keyOf(policy);
-    const since = policy.metadata.annotations?.[pendingAnnotation];
+    const since = reasonOf(policy);
     const waiting = timers.get(key);
     if (waiting && waiting.since === since) return;
     waiting?.cancel();
@@ -53,14 +62,14 @@ export function startSweep({ cluster, resource, clock, log }: SweepOptions): { s
     } catch (error) {
       log.warn(
         { err: error, policy: `${namespace}/${name}` },
-        'a pending policy could not be finished; tried again later',
+        'a policy could not be tied to its route; tried again later',
       );
       if (!stopped) schedule(present, since);
     }
   }
 
   async function finish(policy: Policy): Promise<void> {
-    if (policy.metadata.annotations?.[pendingAnnotation] === undefined) return;
+    if (reasonOf(policy) === undefined) return;
     const { namespace = '', name } = policy.metadata;
     const route = await getOrNull(cluster.client, httpRoutes, namespace, routeNameOf(name));
     if (route) {
@@ -68,6 +77,7 @@ export function startSweep({ cluster, resource, clock, log }: SweepOptions): { s
       log.info({ policy: `${namespace}/${name}` }, 'a policy was tied to its route');
       return;
     }
+    if (policy.metadata.annotations?.[pendingAnnotation] === undefined) return;
     await deleteRead(cluster.client, resource, policy, { strict: true });
     log.info({ policy: `${namespace}/${name}` }, 'a policy without a route was removed');
   }

@@ -5,8 +5,7 @@ import type { Secret } from '../../../src/k8s/resources.ts';
 import { envoyGateway } from '../../../src/modules/gateways/envoy-gateway.ts';
 import {
   formatHtpasswd,
-  generateApiKey,
-  generatePassword,
+  generateCredential,
   parseHtpasswd,
   shaEntry,
   usernameProblem,
@@ -57,9 +56,8 @@ test.each(['', 'a:b', 'a\nb', 'a\rb', 'a\0b', '#a', ' a', 'a ', 'a\u2028b', 'a\u
 );
 
 test('what is generated has its bits and is never the same', () => {
-  expect(Buffer.from(generatePassword(), 'base64url')).toHaveLength(18);
-  expect(Buffer.from(generateApiKey(), 'base64url')).toHaveLength(32);
-  const many = Array.from({ length: 500 }, generateApiKey);
+  expect(Buffer.from(generateCredential(), 'base64url')).toHaveLength(32);
+  const many = Array.from({ length: 500 }, generateCredential);
   expect(new Set(many).size).toBe(500);
 });
 

@@ -125,6 +125,9 @@ describe('REJECTED', () => {
     ['BackendNotFound', 'ResolvedRefs', /The Service shop:80 does not exist/],
     ['RefNotPermitted', 'ResolvedRefs', /another namespace/],
     ['InvalidKind', 'ResolvedRefs', /no Service/],
+    ['UnsupportedProtocol', 'ResolvedRefs', /Choose a port that serves HTTP/],
+    ['UnsupportedValue', 'Accepted', /Remove it from the route/],
+    ['IncompatibleFilters', 'Accepted', /Remove one of them/],
     ['NeverHeardOf', 'Accepted', /\(NeverHeardOf\)\. The gateway says: Because/],
   ])('the route: %s', (reason, type, message) => {
     const { status } = viewOf(route({ conditions: refused(type, reason, 'Because.') }), []);
@@ -137,6 +140,12 @@ describe('REJECTED', () => {
     const { status } = viewOf(route({ auth: 'basic' }), [broken]);
     expect(status.phase).toBe('REJECTED');
     expect(status.message).toMatch(/can't use the Secret users, so requests get 500.*does not exist/);
+  });
+
+  test('the policy: for a reason of its own, in the words of the controller', () => {
+    const broken = policy({ conditions: judged('TooBusy', 'Later.') });
+    const { status } = viewOf(route({ auth: 'basic' }), [broken]);
+    expect(status.message).toMatch(/refuses the policy shop-sp \(TooBusy\).*The gateway says: Later\./);
   });
 
   test('only a part of the route is served', () => {

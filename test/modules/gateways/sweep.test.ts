@@ -51,16 +51,19 @@ test('a policy whose create died is gone after a minute, one without the mark st
   expect(present('kept-sp')).toBeDefined();
 });
 
-test('one whose route is there is tied to it', async () => {
+test.each([
+  ['marked', true],
+  ['from a backup, without mark or owner', false],
+])('one whose route is there is tied to it: %s', async (_, mark) => {
   const { time, server, put, present, now } = await start();
-  await using _ = server;
+  await using __ = server;
   const route = await server.kube.create(httpRoutes, {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',
     metadata: { name: 'alive', namespace: 'default' },
     spec: {},
   });
-  await put(policy('alive', now()));
+  await put(policy('alive', mark ? now() : null));
   const tied = Promise.withResolvers<SecurityPolicy>();
   server.embedded.api.observe(securityPolicies, ({ type, object }) => {
     if (type === 'MODIFIED' && object.metadata.ownerReferences) tied.resolve(object);

@@ -4,8 +4,7 @@ import { htpasswdKey } from '../envoy-gateway.ts';
 import {
   anyHashFault,
   formatHtpasswd,
-  generateApiKey,
-  generatePassword,
+  generateCredential,
   type HtpasswdEntry,
   parseHtpasswd,
   shaEntry,
@@ -35,7 +34,7 @@ export function passwordData(users: readonly { username: string; password: strin
 } {
   const known = users.map(({ username, password }) => ({
     principal: username,
-    value: password ?? generatePassword(),
+    value: password ?? generateCredential(),
     made: password === null,
   }));
   const entries = known.map(({ principal, value }) => shaEntry(principal, value));
@@ -50,7 +49,7 @@ export function keyData(clients: readonly string[]): {
   data: Record<string, string>;
   generated: GeneratedCredential[];
 } {
-  const generated = clients.map((principal) => ({ principal, value: generateApiKey() }));
+  const generated = clients.map((principal) => ({ principal, value: generateCredential() }));
   return {
     data: Object.fromEntries(generated.map(({ principal, value }) => [principal, encode(value)])),
     generated,
@@ -69,7 +68,7 @@ export function rotationPatch(
   kind: SecretKind,
   { renew, add, remove }: Rotation,
 ): { operations: JsonPatchOperation[]; generated: GeneratedCredential[] } {
-  const make = kind === 'BASIC' ? generatePassword : generateApiKey;
+  const make = kind === 'BASIC' ? generateCredential : generateCredential;
   const generated = [...renew, ...add].map((principal) => ({ principal, value: make() }));
   if (kind === 'API_KEY') {
     const operations: JsonPatchOperation[] = [

@@ -39,14 +39,13 @@ export interface CacheOptions<T extends KubeObject> {
 }
 
 export function createCache<T extends KubeObject>({ resource, wants, synced, clock, log }: CacheOptions<T>) {
-  const objects = new Map<string, T>();
-  const uids = new Map<string, T>();
+  /** By namespace and name: no texts made for keys, which would be a copy of both for each object. */
+  const places = new Map<string, Map<string, T>>();
+  let size = 0;
   const indexes = new Map<string, Index<T>>();
   const sightings = createSightings(clock);
   let listeners: readonly ((event: CacheEvent<T>) => void)[] = [];
 
-  const byNamespace = addIndex('namespace', (object) => [object.metadata.namespace ?? '']);
-  const byOwner = addIndex('owner', (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
   const crowd = crowdOf(resource);
   const crowds = crowd && addIndex('crowd', (object) => [crowd.key(object)]);
 
@@ -54,10 +53,27 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
     const present = indexes.get(name);
     if (present) return present;
     const index = createIndex((object: T) => guarded(() => keys(object), []));
-    for (const object of objects.values()) index.add(object);
+    for (const object of all()) index.add(object);
     indexes.set(name, index);
     return index;
   }
+
+  // Made when first asked: of most kinds nobody does.
+  const byUid = () => addIndex('uid', (object) => [uidOf(object)]);
+  const byOwner = () =>
+    addIndex('owner', (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
+  const withUid = (uid: string): T | undefined => {
+    for (const object of byUid().get(uid)) return object;
+    return undefined;
+  };
+
+  function* all(): Generator<T> {
+    for (const named of places.values()) yield* named.values();
+  }
+
+  const heldAs = ({ metadata }: KubeObject): T | undefined => places.get(metadata.namespace ?? '')?.get(metadata.name);
+  const list = (namespace?: string): Iterable<T> =>
+    namespace === undefined ? all() : (places.get(namespace)?.values() ?? []);
 
   /** What modules gave us to call must not stop the watch. */
   function guarded<R>(call: () => R, otherwise: R): R {
@@ -83,22 +99,27 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
 
   function store(object: T, previous: T | undefined): void {
     if (previous) for (const index of indexes.values()) index.remove(previous);
-    objects.set(keyOf(object), object);
-    uids.set(uidOf(object), object);
+    const { namespace = '', name } = object.metadata;
+    const named = places.get(namespace) ?? new Map<string, T>();
+    places.set(namespace, named);
+    if (!named.has(name)) size += 1;
+    named.set(name, object);
     for (const index of indexes.values()) index.add(object);
   }
 
   /** `last` is what is told: the object as it was in the end, which the indexes do not know. */
   function drop(held: T, last: T = held): void {
-    objects.delete(keyOf(held));
-    uids.delete(uidOf(held));
+    const { namespace = '', name } = held.metadata;
+    const named = places.get(namespace);
+    if (named?.delete(name)) size -= 1;
+    if (named?.size === 0) places.delete(namespace);
     for (const index of indexes.values()) index.remove(held);
     emit({ type: 'DELETED', object: last });
   }
 
   function put(object: T, compare = false): void {
     sightings.saw(object);
-    const held = objects.get(keyOf(object));
+    const held = heldAs(object);
     // The same name with another uid is another object: its predecessor's end was missed.
     if (held && uidOf(held) !== uidOf(object)) {
       sightings.lost(held);
@@ -127,7 +148,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
 
   function remove(object: T): void {
     sightings.lost(object);
-    const held = objects.get(keyOf(object));
+    const held = heldAs(object);
     // A late end of a predecessor says nothing about the object that has the name now.
     if (!held || uidOf(held) !== uidOf(object)) return;
     drop(held, object);
@@ -136,24 +157,22 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
   const writer: CacheWriter<T> = {
     put: (object) => put(object),
     remove,
-    async replace(list, namespace, { compare } = { compare: false }) {
-      const present = new Set(list.map(uidOf));
-      const scope = namespace === undefined ? objects.values() : byNamespace.get(namespace);
-      for (const object of [...scope]) {
+    async replace(listed, namespace, { compare } = { compare: false }) {
+      const present = new Set(listed.map(uidOf));
+      for (const object of [...list(namespace)]) {
         if (present.has(uidOf(object))) continue;
         sightings.lost(object);
         drop(object);
         if (turnIsOver()) await nextTurn();
       }
-      for (const object of list) {
+      for (const object of listed) {
         put(object, compare);
         if (turnIsOver()) await nextTurn();
       }
     },
-    held: (object) => objects.get(keyOf(object)),
-    count: (namespace) => (namespace === undefined ? objects.size : byNamespace.count(namespace)),
-    digest: (namespace) =>
-      crowd ? null : digestOf(namespace === undefined ? objects.values() : byNamespace.get(namespace)),
+    held: heldAs,
+    count: (namespace) => (namespace === undefined ? size : (places.get(namespace)?.size ?? 0)),
+    digest: (namespace) => (crowd ? null : digestOf(list(namespace))),
     wants: (object) => guarded(() => wants(object), true),
   };
 
@@ -163,13 +182,13 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
       return synced();
     },
     get size() {
-      return objects.size;
+      return size;
     },
-    get: (namespace, name) => objects.get(`${namespace ?? ''}/${name}`),
-    byUid: (uid) => uids.get(uid),
-    list: (namespace) => (namespace === undefined ? objects.values() : byNamespace.get(namespace)),
-    namespaces: () => byNamespace.keys(),
-    byOwner: (uid) => byOwner.get(uid),
+    get: (namespace, name) => places.get(namespace ?? '')?.get(name),
+    byUid: withUid,
+    list,
+    namespaces: () => places.keys(),
+    byOwner: (uid) => byOwner().get(uid),
     index(name, keys) {
       const index = addIndex(`own:${name}`, keys);
       return (key) => index.get(key);
@@ -182,7 +201,7 @@ export function createCache<T extends KubeObject>({ resource, wants, synced, clo
       };
     },
     seen(object, { timeoutMs = 2000, deleted = false } = {}) {
-      const held = uids.get(uidOf(object));
+      const held = withUid(uidOf(object));
       const now = deleted ? synced() && (!held || isTerminating(held)) : held && sameVersion(held, object);
       return now ? Promise.resolve(true) : sightings.wait(object, deleted, timeoutMs);
     },
@@ -195,8 +214,6 @@ interface Index<T> {
   add(object: T): void;
   remove(object: T): void;
   get(key: string): Iterable<T>;
-  count(key: string): number;
-  keys(): Iterable<string>;
 }
 
 /** Objects by key, and within a key by uid. Most keys have one object, for which a Map would be the larger part. */
@@ -224,11 +241,6 @@ function createIndex<T extends KubeObject>(keys: (object: T) => readonly string[
       const under = entries.get(key);
       return under instanceof Map ? under.values() : under ? [under] : [];
     },
-    count(key) {
-      const under = entries.get(key);
-      return under instanceof Map ? under.size : under ? 1 : 0;
-    },
-    keys: () => entries.keys(),
   };
 }
 

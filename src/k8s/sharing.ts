@@ -67,7 +67,8 @@ export function createSharing(places = 1 << 16): Sharing {
 
   return {
     share(object) {
-      shareMembers(object as Members);
+      if (Array.isArray(object)) shareItems(object);
+      else shareMembers(object as Members);
       return object;
     },
   };

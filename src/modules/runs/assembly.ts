@@ -184,10 +184,10 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[], 
 
 /** The first source that knows an object names its run. Objects never change in place, so an answer holds for good. */
 function createIdentify(sources: readonly RunSource[]): (object: Deployment | Service) => SourcedIdentity | null {
-  const known = new WeakMap<KubeObject, { identity: SourcedIdentity | null }>();
+  const known = new WeakMap<KubeObject, SourcedIdentity | null>();
   return (object) => {
     const present = known.get(object);
-    if (present) return present.identity;
+    if (present !== undefined) return present;
     let identity: SourcedIdentity | null = null;
     for (const source of sources) {
       const found: RunIdentity | null = source.identify(object);
@@ -195,7 +195,7 @@ function createIdentify(sources: readonly RunSource[]): (object: Deployment | Se
       identity = { ...found, source: source.name };
       break;
     }
-    known.set(object, { identity });
+    known.set(object, identity);
     return identity;
   };
 }

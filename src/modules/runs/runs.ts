@@ -3,6 +3,7 @@ import { SlipwayError } from '../../errors.ts';
 import type { Clock } from '../../clock.ts';
 import type { Cache, Cluster } from '../../k8s/cluster.ts';
 import { type KubeObject, type Resource, deployments, services } from '../../k8s/resources.ts';
+import { createSharing } from '../../k8s/sharing.ts';
 import type { Log } from '../../log.ts';
 import { parseGlobalId } from '../../schema/ids.ts';
 import { createAssembly } from './assembly.ts';
@@ -31,6 +32,7 @@ export interface RunningRuns extends Runs {
 export function createRuns({ cluster, clock, log, settings, sources }: RunsParts): RunningRuns {
   const sightings = createSightings(settings.restartWindowMs, () => clock.now());
   const assembly = createAssembly(cluster, sources, sightings);
+  const sharing = createSharing(1 << 15);
   const views = new Map<string, RunView>();
   const past = createPast(() => clock.now());
   const timers = new Map<string, () => void>();
@@ -44,6 +46,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     dirty.add(key);
     scheduled ??= setImmediate(flush);
   };
+  const share = ({ spec, status, pods }: RunView): void => [spec, status, pods].forEach((part) => sharing.share(part));
   const emit = (change: Omit<RunChange, 'revision'>): void => {
     revision++;
     for (const listener of listeners) {
@@ -67,6 +70,9 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     }
     const now = clock.now();
     const after = withSince(before, view(collected.objects, collected.identity, now, settings), now);
+    // Most runs are well and alike: what they have in common, and what did not change of this one, is kept once.
+    if (before) share(before);
+    share(after);
     views.set(key, after);
     if (before) past.changed(before, after);
     if (after.changesAt !== null) {

@@ -16,6 +16,8 @@ export interface Sightings {
 }
 
 const nothing: PodSightings = { ends: new Map(), losses: [] };
+/** Of most runs nothing was ever seen. */
+const none: ReadonlyMap<string, PodSightings> = new Map();
 
 export function createSightings(windowMs: number, now: () => Millis): Sightings {
   const seen = new Map<string, PodSightings>();
@@ -36,13 +38,13 @@ export function createSightings(windowMs: number, now: () => Millis): Sightings 
       if (ends.size > 0 || losses.length > 0) seen.set(uid, { ends, losses });
     },
     forget: (pod) => void seen.delete(pod.metadata.uid ?? ''),
-    of: (pods) =>
-      new Map(
-        pods.flatMap(({ metadata: { uid = '' } }) => {
-          const sightings = seen.get(uid);
-          return sightings ? [[uid, sightings] as const] : [];
-        }),
-      ),
+    of(pods) {
+      const found = pods.flatMap(({ metadata: { uid = '' } }) => {
+        const sightings = seen.get(uid);
+        return sightings ? [[uid, sightings] as const] : [];
+      });
+      return found.length > 0 ? new Map(found) : none;
+    },
   };
 }
 

@@ -182,7 +182,7 @@ export interface WatchState {
 
 /** How fresh the caches are, as a value and as a stream of changes. */
 export interface FreshnessSource {
-  /** STALE while some watch has been down for more than 5 s. */
+  /** STALE while some watch has been down for 5 s: a little less, so that clients know by then. */
   readonly state: Freshness;
   /** When it turned STALE, in ms since the epoch; null while FRESH. */
   readonly staleSince: number | null;

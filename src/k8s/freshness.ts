@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Freshness, FreshnessSource, WatchState } from './cluster.ts';
 
-/** How long a watch may be down before what it feeds is called stale. */
-const staleAfterMs = 5_000;
+/** How long a watch may be down before what it feeds is called stale: clients know within five seconds. */
+export const staleAfterMs = 4_750;
 
 export interface FreshnessTracker {
   readonly source: FreshnessSource;

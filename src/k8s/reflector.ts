@@ -130,7 +130,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   /** Resolves some time after the normal end of a watch. */
   async function watch(): Promise<void> {
     // Short time-outs make a half-open connection show; different ones keep the watches from coming back together.
-    const seconds = 8 + Math.floor(random() * 5);
+    const seconds = 8 + Math.floor(random() * 4);
     const distrusted = new AbortController();
     distrust = () => distrusted.abort();
     const either = AbortSignal.any([signal, distrusted.signal]);

@@ -96,7 +96,7 @@ function addCluster(builder: Builder): void {
       }),
       freshness: t.field({
         type: Freshness(builder),
-        description: 'STALE while some watch has been down for more than 5 seconds.',
+        description: 'STALE while some watch has been down for 5 seconds.',
         resolve: (_, __, { cluster }) => cluster.freshness.state,
       }),
       staleSince: t.field({

@@ -6,7 +6,7 @@ export const Freshness = perBuilder((builder) =>
     description: 'Whether what is shown is known to be current.',
     values: {
       FRESH: { description: 'Every watch is up.' },
-      STALE: { description: 'Some watch has been down for more than 5 seconds: what is shown may be out of date.' },
+      STALE: { description: 'Some watch has been down for 5 seconds: what is shown may be out of date.' },
     } as const,
   }),
 );

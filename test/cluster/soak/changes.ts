@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from '../../../src/k8s/api-error.ts';
 import type { KubeClient } from '../../../src/k8s/cluster.ts';
-import { type KubeObject, type Resource, deployments, httpRoutes, pods } from '../../../src/k8s/resources.ts';
+import { type KubeObject, type Resource, deployments, httpRoutes, replicaSets } from '../../../src/k8s/resources.ts';
 import { type Life, stateOf } from '../../faults/api-server/store.ts';
 import type { Random } from '../../faults/soak/random.ts';
 
@@ -15,20 +15,21 @@ export interface SoakKind {
 const container = { name: 'main', image: 'team/shop:1' };
 const labels = { app: 'soak' };
 
-/** Built-in ones and one of a CustomResourceDefinition, which a restarted API server serves later than the others. */
-export const soakKinds: readonly SoakKind[] = [
-  {
-    resource: deployments as Resource,
-    names: 1_000,
-    make: () => ({
-      spec: {
-        replicas: 0,
-        selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: { containers: [container] } },
-      },
-    }),
+const workload = () => ({
+  spec: {
+    replicas: 0,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { containers: [container] } },
   },
-  { resource: pods as Resource, names: 500, make: () => ({ spec: { containers: [container] } }) },
+});
+
+/**
+ * Built-in ones and one of a CustomResourceDefinition, which a restarted API server serves later than the others. None whose
+ * end has stages: of those in between only the watch itself would tell.
+ */
+export const soakKinds: readonly SoakKind[] = [
+  { resource: deployments as Resource, names: 1_000, make: workload },
+  { resource: replicaSets as Resource, names: 500, make: workload },
   { resource: httpRoutes as Resource, names: 500, make: () => ({ spec: { hostnames: ['soak.example.com'] } }) },
 ];
 

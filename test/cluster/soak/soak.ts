@@ -22,7 +22,8 @@ export interface SoakServer {
   readonly namespace: string;
   readonly kube: KubeClient;
   readonly store: Store;
-  restart(signal: NodeJS.Signals): Promise<void>;
+  /** Kills the API server and starts it again. */
+  restart(): Promise<void>;
   /** Whether versions expire when the history of etcd is forgotten. */
   readonly compacts: boolean;
   /** Writes a kubeconfig for what stands between and gives its path. */
@@ -42,8 +43,11 @@ export interface Findings {
   freshness: string;
 }
 
-/** 10,000 changes of 2,000 objects of a real API server, with faults in between; the seed decides their order. */
-export async function soak(seed: number, server: SoakServer): Promise<Findings> {
+/**
+ * 10,000 changes of 2,000 objects of a real API server, with faults in between; the seed decides their order. A scale below 1
+ * makes less of it, for whoever changes the soak itself.
+ */
+export async function soak(seed: number, server: SoakServer, scale = 1): Promise<Findings> {
   const random = createRandom(seed);
   const made = createChanges(server.kube, server.namespace, random);
   await made.fill();
@@ -57,7 +61,7 @@ export async function soak(seed: number, server: SoakServer): Promise<Findings> 
   try {
     const told = soakKinds.map((kind) => recordOf(cluster, kind));
     await cluster.synced();
-    const struck = await strikeAll({ proxy, random, server, made });
+    const struck = await strikeAll({ proxy, random, server, made, scale });
     const differences = await converge(cluster, server);
     const oracles = await judge(told, { made, proxy, server });
     return {
@@ -92,14 +96,17 @@ interface Running {
   random: ReturnType<typeof createRandom>;
   server: SoakServer;
   made: Changes;
+  scale: number;
 }
 
-async function strikeAll({ proxy, random, server, made }: Running): Promise<Record<string, number>> {
-  const order = random.shuffled(faults.flatMap((fault) => Array.from({ length: fault.times }, () => fault)));
+async function strikeAll({ proxy, random, server, made, scale }: Running): Promise<Record<string, number>> {
+  const order = random.shuffled(
+    faults.flatMap((fault) => Array.from({ length: Math.ceil(fault.times * scale) }, () => fault)),
+  );
   const struck: Record<string, number> = {};
   let changed = 0;
   for (const [index, fault] of order.entries()) {
-    const due = Math.round(((index + 1) / order.length) * changes);
+    const due = Math.round(((index + 1) / order.length) * changes * scale);
     // Some before the fault, some while it lasts.
     const before = random.below(due - changed + 1);
     const rest = due - changed - before;
@@ -143,7 +150,7 @@ async function differencesOf(cache: Cache<KubeObject>, { resource }: SoakKind, s
 }
 
 /** Tells the oracle of each kind what its cache told, now that all is known of what really was. */
-async function judge(told: readonly Told[], { made, proxy, server }: Omit<Running, 'random'>) {
+async function judge(told: readonly Told[], { made, proxy, server }: Omit<Running, 'random' | 'scale'>) {
   await server.store.known(made.ends);
   const lives = livesOf(made, server.store);
   return told.map(({ kind, events }) => {

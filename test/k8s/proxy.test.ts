@@ -183,25 +183,32 @@ describe('a proxy that fails', () => {
     expect(await transport.json(get)).toEqual({ fine: true });
   });
 
-  test('because nobody listens, or it never answers', async () => {
-    const proxy = await startHttpProxy();
-    const { port } = proxy;
-    const options = { url: 'https://api.test:6443', connectTimeoutMs: 50 };
-    const at = (url: string) => createTransport({ ...options, proxy: parseProxy(url, 'the test') ?? undefined });
-    const silent = at(`http://me:secret-pass@127.0.0.1:${port}`);
-    proxy.refuse(0);
-    expect(await failure(silent.json(get))).toMatchObject({
-      ...{ reason: 'NoAnswerInTime', message: 'the proxy on the way did not answer in time' },
+  const at = (url: string, connectTimeoutMs = 5_000) =>
+    createTransport({
+      ...{ url: 'https://api.test:6443', connectTimeoutMs },
+      proxy: parseProxy(url, 'the test') ?? undefined,
     });
-    await silent.close();
+
+  test.for([
+    { scheme: 'http', start: startHttpProxy },
+    { scheme: 'socks5', start: startSocksProxy },
+  ])('because it never answers: $scheme', async ({ scheme, start }) => {
+    await using proxy = await start();
+    proxy.refuse(0);
+    const transport = at(`${scheme}://127.0.0.1:${proxy.port}`, 50);
+    const message = 'the proxy on the way did not answer in time';
+    expect(await failure(transport.json(get))).toMatchObject({ reason: 'NoAnswerInTime', message });
+    await transport.close();
+  });
+
+  test.for(['http', 'https', 'socks5'])('because nobody listens: %s', async (scheme) => {
+    const proxy = await startHttpProxy();
     await proxy[Symbol.asyncDispose]();
-    for (const scheme of ['http', 'https', 'socks5']) {
-      const gone = at(`${scheme}://me:secret-pass@127.0.0.1:${port}`);
-      const error = await failure(gone.json(get));
-      expect(error.message).toMatch(/^the proxy on the way can not be reached.*\(ECONNREFUSED\)$/);
-      expect(JSON.stringify([error, error.cause, String(error.cause)])).not.toContain('secret-pass');
-      await gone.close();
-    }
+    const transport = at(`${scheme}://me:secret-pass@127.0.0.1:${proxy.port}`);
+    const error = await failure(transport.json(get));
+    expect(error.message).toMatch(/^the proxy on the way can not be reached.*\(ECONNREFUSED\)$/);
+    expect(JSON.stringify([error, error.cause, String(error.cause)])).not.toContain('secret-pass');
+    await transport.close();
   });
 });
 
@@ -232,17 +239,17 @@ describe('watches', () => {
     });
     const { api } = watching;
     await watching.cluster.synced();
-    await watching.flow(() => api.openWatches().length === 2, 1_000);
+    await watching.flow(() => api.openWatches().length === 2, 10_000);
+    const before = proxy.asked.length;
     proxy.cut();
-    await watching.flow(() => api.openWatches().length === 0, 1_000);
     api.put('d', 1, { namespace: 'lab' });
     api.remove('b', 'prod');
     await watching.flow(() => watching.names().join() === 'a,d' && api.openWatches().length === 2, 10_000);
     api.put('e', 1, { namespace: 'prod' });
-    await watching.flow(() => watching.names().join() === 'a,d,e', 5_000);
+    await watching.flow(() => watching.names().join() === 'a,d,e', 10_000);
     expect(watching.cluster.freshness.state).toBe('FRESH');
     const verbs = new Set(proxy.asked.map((line) => line.split(' ')[0]));
     expect([...verbs]).toEqual([tls ? 'CONNECT' : 'GET']);
-    expect(proxy.asked.length).toBeGreaterThanOrEqual(4);
+    expect(proxy.asked.length).toBeGreaterThanOrEqual(before + 2);
   });
 });

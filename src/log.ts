@@ -14,8 +14,8 @@ const secretPaths = [
   '*.token',
 ];
 
-/** Creates the process's root log. */
-export function createLog(level: string, destination?: DestinationStream): Log {
+/** Creates the process's root log. What it still holds at the end of the process is written by its `flush`. */
+export function createLog(level: string, destination: DestinationStream = standardOutput()): Log {
   const options = {
     level,
     base: null,
@@ -23,5 +23,26 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: secretPaths, censor: '[redacted]' },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination);
+}
+
+/** So much waits for the end of a turn at most. */
+const mostWaiting = 8_192;
+
+/** The lines of one turn of the event loop leave in one write, after what the turn was for. */
+function standardOutput(): DestinationStream & { flush(): void } {
+  const output = pino.destination({ sync: true, minLength: mostWaiting });
+  let due = false;
+  return {
+    write(line) {
+      output.write(line);
+      if (due) return;
+      due = true;
+      setImmediate(() => {
+        due = false;
+        output.flush();
+      });
+    },
+    flush: () => output.flushSync(),
+  };
 }

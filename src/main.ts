@@ -71,6 +71,8 @@ async function main(): Promise<void> {
 async function run(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
   const log = createLog(settings.SLIPWAY_LOG_LEVEL);
+  // What is logged in the last turn is still to be written.
+  process.on('exit', () => log.flush());
   for (const event of ['unhandledRejection', 'uncaughtException']) {
     process.on(event, (error) => {
       log.fatal({ err: error }, event);

@@ -28,12 +28,12 @@ export function paramsOf(value: unknown): Params {
   return value as unknown as Params;
 }
 
-/** The value of a body; throws what is wrong with it. */
-export function parseJson(body: string): unknown {
+/** The value of a body, or of the named parameter of a URL; throws what is wrong with it. */
+export function parseJson(text: string, name?: string): unknown {
   try {
-    return JSON.parse(body);
+    return JSON.parse(text);
   } catch {
-    throw bad('The body is not JSON.');
+    throw bad(name === undefined ? 'The body is not JSON.' : `"${name}" is not JSON.`, name);
   }
 }
 
@@ -53,4 +53,23 @@ function bad(message: string, field?: string): GraphQLError {
 /** The same for what yoga reads. */
 export function useParams(): Plugin {
   return { onParams: ({ params }) => void paramsOf(params) };
+}
+
+/** The parameters in a URL, where yoga's own parser blames the server for what is no JSON. */
+export function useUrlParams(): Plugin {
+  return {
+    onRequestParse({ request, setRequestParser }) {
+      if (request.method !== 'GET') return;
+      setRequestParser(() => {
+        const given = new URL(request.url, 'http://localhost').searchParams;
+        const json = (name: string) => (given.get(name) ? parseJson(given.get(name) ?? '', name) : null);
+        return {
+          query: given.get('query') || null,
+          operationName: given.get('operationName') || null,
+          variables: json('variables'),
+          extensions: json('extensions'),
+        } as never;
+      });
+    },
+  };
 }

@@ -10,7 +10,7 @@ import { useDocuments } from './documents.ts';
 import { presentError, useErrorPerField } from './errors.ts';
 import { useEventStreams } from './event-stream.ts';
 import { type Operations, useOperations } from './operations.ts';
-import { useParams } from './params.ts';
+import { useParams, useUrlParams } from './params.ts';
 import { useSharedResults } from './shared-results.ts';
 import { atExpiry, requestSignal } from './sign-in.ts';
 
@@ -57,6 +57,7 @@ export function createGraphQLYoga(
       maskError: (error) => presentError(error, source.log, crypto.randomUUID()),
     },
     plugins: [
+      useUrlParams(),
       useDocuments(operations.documents),
       useOperations(operations, source.modules.observers),
       useErrorPerField(),

@@ -140,6 +140,19 @@ describe.each(ways)('a POST answered %s', (way) => {
   });
 });
 
+test.each([
+  ['variables={', 400],
+  ['variables=5', 400],
+  ['variables={}', 200],
+])('a GET with %s is %i', async (parameters, status) => {
+  for (const way of ways) {
+    const query = encodeURIComponent('{ viewer { name } }');
+    const response = await fetch(`${servers[way].url}/graphql?query=${query}&${parameters}`);
+    expect(response.status).toBe(status);
+    if (status === 400) expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'INVALID' } }] });
+  }
+});
+
 test('a plug-in sees every request', async () => {
   seen.length = 0;
   await post('by yoga', viewer);

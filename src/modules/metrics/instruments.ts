@@ -38,12 +38,12 @@ function common({ name, help, labels = {} }: Instrument<string>) {
 }
 
 function closed(instrument: Instrument<string>, labels: Labels): Labels {
-  return Object.fromEntries(
-    Object.entries(instrument.labels ?? {}).map(([name, values]) => {
-      const value = labels[name] ?? 'other';
-      return [name, values.includes(value) ? value : 'other'];
-    }),
-  );
+  const shown: Labels = {};
+  for (const name in instrument.labels) {
+    const value = labels[name] ?? 'other';
+    shown[name] = instrument.labels[name]?.includes(value) ? value : 'other';
+  }
+  return shown;
 }
 
 function readStreams(instruments: Pick<Metrics, 'read'>, streams: ReadonlyMap<string, CountedStream>): void {

@@ -68,8 +68,7 @@ export function rotationPatch(
   kind: SecretKind,
   { renew, add, remove }: Rotation,
 ): { operations: JsonPatchOperation[]; generated: GeneratedCredential[] } {
-  const make = kind === 'BASIC' ? generateCredential : generateCredential;
-  const generated = [...renew, ...add].map((principal) => ({ principal, value: make() }));
+  const generated = [...renew, ...add].map((principal) => ({ principal, value: generateCredential() }));
   if (kind === 'API_KEY') {
     const operations: JsonPatchOperation[] = [
       ...remove.map((client) => ({ op: 'remove' as const, path: `/data/${client}` })),

@@ -90,18 +90,16 @@ export async function startApiProxy(target: { url: string; ca?: string | undefin
 
   function pass(kind: string, answer: IncomingMessage, response: ServerResponse): void {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
-    let head = '';
+    const chunks: Buffer[] = [];
     answer.on('data', (chunk: Buffer) => {
-      if (head.length < 1_000) head += chunk.toString('latin1', 0, 1_000);
+      chunks.push(chunk);
       if (!swallowing) response.write(chunk);
     });
     answer.on('end', () => {
       if (swallowing) return;
       response.end();
-      const metadata = /"metadata":\{"resourceVersion":"(\d+)"([^}]*)\}/.exec(head);
-      // With a continue token it is a page of a list.
-      if (!metadata || metadata[2]?.includes('"continue"')) return;
-      listed.set(kind, [...(listed.get(kind) ?? []), Number(metadata[1])]);
+      const version = answer.statusCode === 200 ? wholeListOf(Buffer.concat(chunks).toString()) : null;
+      if (version !== null) listed.set(kind, [...(listed.get(kind) ?? []), version]);
     });
     answer.on('error', () => response.destroy());
   }
@@ -154,6 +152,16 @@ export async function startApiProxy(target: { url: string; ca?: string | undefin
       await once(server, 'close');
     },
   };
+}
+
+/** The version of a list; null for anything else, and for a page after which others come. */
+function wholeListOf(text: string): number | null {
+  if (!text.includes('List"')) return null;
+  const { metadata, items } = JSON.parse(text) as {
+    metadata?: { resourceVersion?: string; continue?: string };
+    items?: unknown;
+  };
+  return items !== undefined && !metadata?.continue ? Number(metadata?.resourceVersion) : null;
 }
 
 /** `/apis/apps/v1/deployments`, whatever the namespace. */

@@ -17,7 +17,7 @@ describe.runIf(inject('cluster').apiServer)(
   () => {
     it.for(seeds)(
       'seed $seed, a server with $caches: nothing is missed, invented, revived or kept too long',
-      { timeout: 400_000 },
+      { timeout: 1_200_000 },
       async ({ seed, flags, compacts }) => {
         const plane = await startControlPlane({ nodes: [], controllers: false, apiServerFlags: flags });
         const folder = await mkdtemp(join(tmpdir(), 'slipway-soak-'));

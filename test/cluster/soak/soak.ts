@@ -13,7 +13,8 @@ import type { Store } from './ends.ts';
 import { type Struck, faults } from './faults.ts';
 
 const changes = 10_000;
-const convergeMs = 60_000;
+/** Only ends what would hang. */
+const convergeMs = 120_000;
 
 /** A real API server of the soak's own, with an empty namespace. */
 export interface SoakServer {

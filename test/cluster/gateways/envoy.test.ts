@@ -333,7 +333,7 @@ describe('connections from before a gateway was there', () => {
     const { auth, headers } = (await credentialsOf(name))[kind];
     await createReady(name, { auth });
     await delay((drainSeconds + 1) * 1000);
-    const quick = await world.startSlipway({ drainSeconds: 0 });
+    await using quick = await world.startSlipway({ drainSeconds: 0 });
     const { all, last } = await onOldConnections(`${name}-more`, async () => {
       await calls(quick).create({ name: `${name}-more`, backend, auth });
       expect(await until(`${name}-more`, 200, headers)).toBe(200);
@@ -344,7 +344,7 @@ describe('connections from before a gateway was there', () => {
 
   test('would get through by passwords for as long as the drain time of Envoy, were nothing closed for it', async () => {
     const { auth } = (await credentialsOf('hasty')).basic;
-    const hasty = await world.startSlipway({ drainSeconds: 0 });
+    await using hasty = await world.startSlipway({ drainSeconds: 0 });
     const { last } = await onOldConnections('hasty', async () => {
       await calls(hasty).create({ name: 'hasty', backend, auth });
       expect(await until('hasty', 401)).toBe(401);
@@ -397,7 +397,8 @@ test('30 cycles of create, rotate and delete under 200 requests a second let nob
   timeout: 300_000,
 }, async () => {
   // No connections from before here, so nothing has to wait for their end.
-  const quick = calls(await world.startSlipway({ drainSeconds: 0 }));
+  await using server = await world.startSlipway({ drainSeconds: 0 });
+  const quick = calls(server);
   await quick.createSecret({ basic: { namespace: 'lab', name: 'cycle', users: [{ username: 'maria' }] } });
   const seen: number[] = [];
   const { passed, asked } = await probing('cycle', async () => {

@@ -52,13 +52,15 @@ export async function createWorld(kubeconfig: string) {
     }
     const start = async (more: object = {}) => {
       const server = await startSlipway(kubeconfig, envoy.parent, more);
-      stops.push(() => server.stop());
-      return server;
+      let stopped: Promise<void> | undefined;
+      const stopOnce = () => (stopped ??= server.stop());
+      stops.push(stopOnce);
+      return { ...server, stop: stopOnce, [Symbol.asyncDispose]: stopOnce };
     };
     const slipway = await start();
     return {
       ...{ address: envoy.address, port: envoy.port, kube: envoy.kube, parent: envoy.parent, slipway, stop },
-      /** Another server, with other settings of the module. */
+      /** Another server, with other settings of the module. Every server opens what is closed, so it must end with its test. */
       startSlipway: start,
       addService: (name: string, namespace: string) => envoy.addService(name, namespace),
       ask: (host: string, path: string, ask: Ask = {}) => send(envoy, host, path, ask),

@@ -52,11 +52,11 @@ test('a policy whose create died is gone after a minute, one without the mark st
 });
 
 test.each([
-  ['marked', true],
-  ['from a backup, without mark or owner', false],
-])('one whose route is there is tied to it: %s', async (_, mark) => {
+  { how: 'marked', mark: true },
+  { how: 'from a backup, without mark or owner', mark: false },
+])('one whose route is there is tied to it: $how', async ({ mark }) => {
   const { time, server, put, present, now } = await start();
-  await using __ = server;
+  await using _ = server;
   const route = await server.kube.create(httpRoutes, {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'HTTPRoute',

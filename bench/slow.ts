@@ -16,15 +16,15 @@ import {
 const paused = scaled(100);
 const healthy = scaled(100);
 /** Enough that one change of all fills what the system keeps for a socket. */
-const runs = 2_500;
+const runs = 3_500;
 const changesPerSecond = 100;
 /** Before the first is closed. */
 const measureAfterMs = 9_000;
 /** Until then all must be closed. A client that comes to itself just before the server would cut it learns why. */
 const resumeAfterMs = 15_000;
-/** A document whose events are some 8 KiB. */
+/** A document whose events are some 4 KiB. */
 const large = subscription.replace('serviceRun { name', 'serviceRun { name spec { args }');
-const bytes = 8_192;
+const bytes = 3_600;
 
 /** What one client knows: of each run the last number in its message. */
 class Client {

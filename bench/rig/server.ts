@@ -21,9 +21,9 @@ export interface BenchServer extends AsyncDisposable {
 /** The tick of the process times in /proc: 100 a second on every Linux. */
 const tickMs = 10;
 
-export async function startBenchServer(): Promise<BenchServer> {
+export async function startBenchServer(settings: Record<string, string> = {}): Promise<BenchServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
-  const env = serverEnvironment(dataDir, { SLIPWAY_DEMO: 'false' });
+  const env = serverEnvironment(dataDir, { SLIPWAY_DEMO: 'false', ...settings });
   const server = await startProcess({ ...env, SLIPWAY_LOG_LEVEL: 'info' });
   const { child, ready } = server;
   const dispatcher = new Agent({ connections: 16 });

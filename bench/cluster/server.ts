@@ -56,6 +56,8 @@ const log = createLog(process.env.SLIPWAY_LOG ?? 'error');
 const server = await createServer({
   modules: [auth, ...builtinModules.filter(({ name }) => name !== 'auth')],
   config: { metrics: { port: 0 } },
+  // All subscribers are the same caller.
+  socketLimits: { socketsPerCaller: 100_000 },
   cluster: await connect({ mode: 'KUBECONFIG', kubeconfig, clock: systemClock, log }),
   ...{ port: 0, dataDir, log },
 });

@@ -132,8 +132,9 @@ function cut(text: string | null, maxBytes: number): { text: string | null; cut:
 
 /** What was asked for, in a form that is safe to keep: printable, without a user name, and short. */
 function askedUrl(run: RunView, { url, port, path }: CallInput, redactor: Redactor): string {
-  const [host = ''] = (run.status.service?.url ?? `${run.name}.${run.namespace}`).split(':');
-  const text = url ?? `http://${host}${port == null ? '' : `:${port}`}${path ?? '/'}`;
+  const own = run.status.service?.url ?? `${run.name}.${run.namespace}`;
+  const authority = port == null ? own : `${own.replace(/:\d+$/, '')}:${port}`;
+  const text = url ?? `http://${authority}${path ?? '/'}`;
   const printable = text
     .slice(0, maxRefusedUrl)
     .replace(/[^\x21-\x7e]/g, (character) => encodeURI(character.toWellFormed()))

@@ -58,6 +58,7 @@ export function historyContract(newUrl: () => Promise<string>): void {
         { outcome: 'PROTOCOL_ERROR', errorCode: null, replayable: true },
       ]);
       expect(nodes[1]?.message).toMatch(/"Host"[^]*"\.\." segment/);
+      expect(nodes[1]?.request.url).toBe(`${run.url}/../x`);
       expect(nodes[2]).toEqual(failed);
       expect(JSON.stringify(nodes)).not.toContain('canary');
       expect(nodes.slice(0, 2).map(({ response }) => response)).toEqual([null, null]);

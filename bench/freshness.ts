@@ -12,6 +12,7 @@ import { subscribe } from './rig/subscriber.ts';
 
 const rounds = scaled(5);
 const pollMs = 20;
+const settleMs = 12_000;
 const query = '{ cluster { freshness } serviceRuns(first: 1) { freshness } }';
 
 type Freshness = 'FRESH' | 'STALE';
@@ -91,6 +92,8 @@ async function measure(plane: ControlPlane, proxy: ApiProxy, clients: Clients): 
     seconds.back.push(since(lastWatch, told));
     seconds.well.push(since(well, told));
 
+    // Every watch has been opened anew by then, so that none is down already when all fall silent.
+    await sleep(settleMs);
     const silent = clients.turn('STALE');
     const swallowed = performance.now();
     proxy.swallow(true);

@@ -219,7 +219,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     if (signal.aborted) return;
     if (absent) await writer.replace([], scope);
     if (optional && (absent || (code === 403 && !state.synced))) status.idle();
-    else status.down();
+    // One that was missing, and can't be asked for now, has nothing that could grow old; the other watches tell of the outage.
+    else if (code === 403 || code === 404) status.down();
     if (code === 403 || code === 404) settle(absent && optional);
   }
 

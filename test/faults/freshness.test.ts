@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { staleAfterMs } from '../../src/k8s/freshness.ts';
-import { deployments, pods } from '../../src/k8s/resources.ts';
+import { deployments, httpRoutes, pods } from '../../src/k8s/resources.ts';
 import { deployment } from '../modules/runs/objects.ts';
 import { changeInTheGap, prepare } from './gap.ts';
 import { type ServerOnFakeApi, startServerOnFakeApi } from './surface.ts';
@@ -63,6 +63,35 @@ describe('freshness', () => {
     expect(since).toBeGreaterThan(0);
     expect(clock.now() - since).toBeLessThanOrEqual(2_000);
     expect(watching.cluster.freshness.staleSince).toBeNull();
+  });
+
+  test('a kind that the cluster is without delays nothing: it is asked for seldom, and has nothing to be stale', async () => {
+    await using watching = await startWatching({
+      prepare: (api) => {
+        prepare(api);
+        api.of(httpRoutes).uninstall();
+      },
+      watches: [{ resource: deployments }, { resource: httpRoutes, optional: true }],
+    });
+    const { api, cluster } = watching;
+    await watching.flow(() => cluster.freshness.watches().every(({ downSince }) => downSince === null), 10_000);
+    await watching.pass(300_000);
+    const turns = turnsOf(watching);
+    api.always((exchange) => exchange.reset());
+    api.disconnect();
+    await watching.pass(45_000);
+    expect(turns.map(([state]) => state)).toEqual(['STALE']);
+    const missing = cluster.freshness.watches().find(({ resource }) => resource.startsWith('httproutes'));
+    // It was asked for in between.
+    expect(missing).toMatchObject({
+      downSince: null,
+      error: expect.stringContaining('ended the connection') as string,
+    });
+    api.always(null);
+    const back = api.next('watch');
+    await watching.flow(() => turns.length === 2, 6_000);
+    await back;
+    expect(turns.map(([state]) => state)).toEqual(['STALE', 'FRESH']);
   });
 
   test('at once FRESH when the watch that is back has something to tell', async () => {

@@ -42,6 +42,7 @@ async function startTlsFront(target: string, certificate: { cert: string; key: s
   };
 }
 
+// A process of its own is started, which takes long on a busy machine.
 test('a server whose cluster only the proxy of its environment reaches shows and changes the namespaces it watches', async () => {
   const authority = createAuthority();
   await using home = await startTestServer({ modules: [] });
@@ -84,4 +85,4 @@ test('a server whose cluster only the proxy of its environment reaches shows and
   expect(new Set(proxy.asked)).toEqual(new Set(['CONNECT api.test:6443']));
   expect(proxy.credentials[0]).toBe(`Basic ${Buffer.from('me:secret-pass').toString('base64')}`);
   await rm(folder, { recursive: true, force: true });
-});
+}, 120_000);

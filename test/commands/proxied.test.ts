@@ -63,6 +63,7 @@ test('a server whose cluster only the proxy of its environment reaches shows and
     await using server = await startProcess(
       serverEnvironment(folder, {
         ...{ SLIPWAY_CLUSTER: 'kubeconfig', KUBECONFIG: kubeconfig, SLIPWAY_NAMESPACES: 'lab,prod' },
+        SLIPWAY_METRICS_PORT: '0',
         HTTPS_PROXY: `http://me:secret-pass@127.0.0.1:${proxy.port}`,
       }),
     );

@@ -220,7 +220,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     if (absent) await writer.replace([], scope);
     if (optional && (absent || (code === 403 && !state.synced))) status.idle();
     // One that was missing, and can't be asked for now, has nothing that could grow old; the other watches tell of the outage.
-    else if (code === 403 || code === 404) status.down();
+    else if (code === 403) status.down();
     if (code === 403 || code === 404) settle(absent && optional);
   }
 

@@ -49,9 +49,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
 /** Tests run in other processes than the control plane is started from. */
 async function serveOrders(plane: ControlPlane) {
   const orders: Record<string, () => Promise<void>> = {
-    '/stop': plane.stopApiServer,
-    '/start': plane.startApiServer,
-    '/restart': plane.restartApiServer,
+    '/stop': () => plane.stopApiServer(),
+    '/start': () => plane.startApiServer(),
+    '/restart': () => plane.restartApiServer(),
   };
   const server = createServer(({ url = '' }, response) => {
     const order = orders[url];

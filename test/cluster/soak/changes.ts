@@ -9,7 +9,7 @@ import type { Random } from '../../faults/soak/random.ts';
 export interface SoakKind {
   readonly resource: Resource;
   readonly names: number;
-  make(): Record<string, unknown>;
+  readonly make: () => Record<string, unknown>;
 }
 
 const container = { name: 'main', image: 'team/shop:1' };
@@ -28,9 +28,9 @@ const workload = () => ({
  * end has stages: of those in between only the watch itself would tell.
  */
 export const soakKinds: readonly SoakKind[] = [
-  { resource: deployments as Resource, names: 1_000, make: workload },
-  { resource: replicaSets as Resource, names: 500, make: workload },
-  { resource: httpRoutes as Resource, names: 500, make: () => ({ spec: { hostnames: ['soak.example.com'] } }) },
+  { resource: deployments, names: 1_000, make: workload },
+  { resource: replicaSets, names: 500, make: workload },
+  { resource: httpRoutes, names: 500, make: () => ({ spec: { hostnames: ['soak.example.com'] } }) },
 ];
 
 export const outside = 'soak.test/outside';

@@ -114,8 +114,8 @@ async function strikeAll({ proxy, random, server, made, scale }: Running): Promi
     changed = due;
     await made.make(before);
     const world: Struck = {
-      ...{ proxy, random, change: () => made.make(rest), restart: server.restart },
-      compact: server.compacts ? server.store.compact : null,
+      ...{ proxy, random, change: () => made.make(rest), restart: () => server.restart() },
+      compact: server.compacts ? () => server.store.compact() : null,
     };
     await fault.strike(world);
     struck[fault.name] = (struck[fault.name] ?? 0) + 1;

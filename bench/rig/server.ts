@@ -10,7 +10,7 @@ export interface BenchServer extends AsyncDisposable {
   readonly kubernetes: string;
   readonly pid: number;
   /** A request to the Kubernetes API. */
-  kube<T = unknown>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  readonly kube: <T = unknown>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown) => Promise<T>;
   query<T>(query: string, variables?: object): Promise<T>;
   /** Resident memory in bytes. */
   memory(): Promise<number>;

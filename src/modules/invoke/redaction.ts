@@ -35,19 +35,18 @@ export function createRedactor(
 ): Redactor {
   const configured = config.redactNames.map((source) => new RegExp(source, 'i'));
   const values = config.redactValues.map((source) => new RegExp(source, 'gi'));
-  const judge = (kind: 'header' | 'query', name: string) =>
-    builtinRedaction.redacts(kind, name) ||
-    configured.some((one) => one.test(name)) ||
-    providers.some((provider) => provider.redacts(kind, name));
-  const judged = { header: new Map<string, boolean>(), query: new Map<string, boolean>() };
-  // The same few names come with every call.
-  const redacts = (kind: 'header' | 'query', name: string): boolean => {
-    const present = judged[kind].get(name);
+  const others = providers.filter((provider) => provider !== builtinRedaction);
+  const judged = new Map<string, boolean>();
+  /** By the names alone: that never changes, and the same few come with every call. */
+  const always = (name: string): boolean => {
+    const present = judged.get(name);
     if (present !== undefined) return present;
-    const found = judge(kind, name);
-    if (name.length <= longestName && judged[kind].size < mostNames) judged[kind].set(name, found);
+    const found = builtinRedaction.redacts('header', name) || configured.some((one) => one.test(name));
+    if (name.length <= longestName && judged.size < mostNames) judged.set(name, found);
     return found;
   };
+  const redacts = (kind: 'header' | 'query', name: string): boolean =>
+    always(name) || others.some((provider) => provider.redacts(kind, name));
   const text = (whole: string) => values.reduce((left, value) => left.replace(value, redactedValue), whole);
   const parameter = (part: string): string => {
     const equals = part.indexOf('=');

@@ -61,7 +61,7 @@ test('basic: 401 without a password, 200 with the generated or given one', async
     principals: ['jo', 'maria'],
     problem: null,
   });
-  expect(generated).toEqual([{ principal: 'maria', value: expect.stringMatching(/^[\w-]{24}$/) as string }]);
+  expect(generated).toEqual([{ principal: 'maria', value: expect.stringMatching(/^[\w-]{43}$/) as string }]);
   const { gateway, notices } = await createReady({ name: 'basic', auth: { basic: { secretName: 'users' } } });
   expect(gateway.auth).toMatchObject({ kind: 'BASIC', secretName: 'users', policy: { name: 'basic-sp' } });
   expect(notices.map(({ code }) => code)).toEqual(['CREDENTIALS_IN_CLEAR', 'WEAK_HASH']);

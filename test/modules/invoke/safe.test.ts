@@ -182,7 +182,7 @@ function mutations(): fc.Arbitrary<HostileInput> {
   );
 }
 
-/** CI runs ten times as many. */
+/** What fits into every run of the tests; 5000 are run before a release. */
 const mutationRuns = Number(process.env['SLIPWAY_MUTATION_RUNS'] ?? 500);
 
 test('of many mutations each is refused, or reaches the service alone with the very bytes that were given', async () => {

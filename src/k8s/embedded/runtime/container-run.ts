@@ -69,7 +69,7 @@ function probesOf(options: ContainerRunOptions, terminate: (graceMs: number) => 
     initial: options.initial,
     run: async (kind, signal) => {
       const result = await runProbe(definitions[kind] ?? {}, target, signal);
-      return result.ok && kind !== 'Liveness' ? listening.confirm(result) : result;
+      return kind === 'Liveness' ? result : listening.confirm(result);
     },
     changed: options.changed,
     failed: (_kind, message) => event('Warning', 'Unhealthy', message),

@@ -17,7 +17,7 @@ export interface ListeningWatchOptions {
 
 /** Notices a program that listens on another address than it was given, or whose port somebody else has. */
 export interface ListeningWatch {
-  /** Passes a probe's success on, unless it was another program that answered. */
+  /** Passes a probe's result on; a success becomes a failure when it was another program that answered. */
   confirm(result: ProbeResult): ProbeResult;
   /** The program failed by itself: tells if somebody else had its port, for which most programs end at once. */
   failed(): void;
@@ -32,6 +32,8 @@ export function startListeningWatch(options: ListeningWatchOptions): ListeningWa
   const port = container.ports?.length ? firstPort(pod, container) : undefined;
   let next = 0;
   let cancel = () => {};
+  /** The last probe succeeded, and nobody else had the port: to ask for all sockets of the system takes milliseconds. */
+  let confirmed = false;
 
   function fault(): ListeningFault | undefined {
     const pids = instance.pids();
@@ -59,7 +61,9 @@ export function startListeningWatch(options: ListeningWatchOptions): ListeningWa
   schedule();
   return {
     confirm(result) {
-      const found = fault();
+      if (result.ok && confirmed) return result;
+      const found = result.ok ? fault() : undefined;
+      confirmed = result.ok && found?.reason !== 'PortTaken';
       return found?.reason === 'PortTaken' ? { ok: false, message: found.message } : result;
     },
     failed() {

@@ -129,14 +129,19 @@ async function preview(
   leftover: Policy | null,
 ): Promise<GatewayResult> {
   const { route, policy } = planned;
+  const objects: GatewayResult['objects'] = [];
   try {
-    if (policy && !leftover) await kube.create(resourceOf(planned), policy, { dryRun: true });
-    await kube.create(httpRoutes, route, { dryRun: true });
+    // What the cluster answers is what it would hold, with its defaults.
+    if (policy) {
+      const put = { policy, leftover, now: operations.clock.now(), dryRun: true };
+      objects.push(await putPolicy(kube, resourceOf(planned), put));
+    }
+    objects.push(await kube.create(httpRoutes, route, { dryRun: true }));
   } catch (error) {
     throw toSlipwayError(error, subjectOf(httpRoutes, route.metadata.name));
   }
   const gateway = operations.store.view(route, policy ? [policy] : []);
-  return { gateway: asPreview(gateway), objects: [...(policy ? [policy] : []), route], notices: planned.notices };
+  return { gateway: asPreview(gateway), objects, notices: planned.notices };
 }
 
 async function write(

@@ -87,11 +87,10 @@ export async function previewStep(
   if (step.do === 'delete') return null;
   if (step.do === 'nothing') return policy;
   try {
-    await kube.create(step.resource, step.policy, { dryRun: true });
+    return await kube.create(step.resource, step.policy, { dryRun: true });
   } catch (error) {
     throw policyError(error, step.resource, step.policy.metadata.name);
   }
-  return step.policy;
 }
 
 /** The kind of the policy that a step is about. */

@@ -187,17 +187,18 @@ export function checkLeftover(existing: Policy, sameAuth: boolean, now: number):
 export async function putPolicy(
   kube: KubeClient,
   resource: Resource<Policy>,
-  { policy, leftover, now }: { policy: Policy; leftover: Policy | null; now: number },
+  { policy, leftover, now, dryRun = false }: { policy: Policy; leftover: Policy | null; now: number; dryRun?: boolean },
 ): Promise<Policy> {
   const annotations = { ...policy.metadata.annotations, [pendingAnnotation]: new Date(now).toISOString() };
   if (leftover) {
-    return patchRead(kube, resource, leftover, [
+    const operations: JsonPatchOperation[] = [
       { op: 'add', path: '/spec', value: policy.spec },
       { op: 'add', path: '/metadata/annotations', value: annotations },
-    ]);
+    ];
+    return patchRead(kube, resource, leftover, operations, { dryRun });
   }
   try {
-    return await kube.create(resource, { ...policy, metadata: { ...policy.metadata, annotations } });
+    return await kube.create(resource, { ...policy, metadata: { ...policy.metadata, annotations } }, { dryRun });
   } catch (error) {
     throw policyError(error, resource, policy.metadata.name);
   }

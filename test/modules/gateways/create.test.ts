@@ -100,6 +100,38 @@ describe('create', () => {
     ).toEqual(['INVALID auth.basic.secretName SECRET_NOT_FOUND']);
   });
 
+  test.each<[string, object]>([
+    ['none', { none: true }],
+    ['basic', secured],
+    ['API keys', { apiKey: { secretName: 'keys', headerName: 'x-shop-key' } }],
+    [
+      'JWT',
+      {
+        jwt: {
+          jwksUri: 'https://login.example.org/certs',
+          issuer: 'https://login.example.org',
+          audiences: ['shop'],
+          claimToHeaders: [{ claim: 'sub', header: 'x-user' }],
+        },
+      },
+    ],
+  ])('dryRun shows the very bytes that are then there: %s', async (_, auth) => {
+    const wanted = input({ auth, pathPrefix: '/v1/', rewritePathPrefix: '/' });
+    const tried = await call.create({ ...wanted, dryRun: true });
+    const { gateway, manifests, notices } = await call.create(wanted);
+    expect([tried.manifests, tried.notices]).toEqual([manifests, notices]);
+    const shown = await server.data<{ gateway: { manifests: string } }>(
+      'query ($id: ID!) { gateway(by: { id: $id }) { manifests } }',
+      { id: gateway.id },
+    );
+    expect(shown.gateway.manifests).toBe(manifests);
+
+    const change = { id: gateway.id, pathPrefix: '/v2', auth: 'basic' in auth ? { none: true } : secured };
+    const preview = await call.update({ ...change, dryRun: true });
+    const changed = await call.update(change);
+    expect([preview.manifests, preview.notices]).toEqual([changed.manifests, changed.notices]);
+  });
+
   test('a name that is taken is CONFLICT, and what has it stays as it is', async () => {
     await call.create(input());
     const before = [route(), policy()];

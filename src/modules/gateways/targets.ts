@@ -1,3 +1,4 @@
+import type { Access } from '../../caller.ts';
 import { invalid, SlipwayError } from '../../errors.ts';
 import { ApiError, toSlipwayError } from '../../k8s/api-error.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
@@ -64,15 +65,18 @@ async function find<T extends KubeObject>(
 
 /** The Service and its port, if the caller sees it and may expose it. */
 export async function resolveBackend(
-  { cluster, runs }: TargetSources,
+  sources: TargetSources,
   { access }: Pick<Context, 'access'>,
   wanted: { namespace: string; service: string; port: number | null },
 ): Promise<BackendTarget> {
+  const { cluster, runs } = sources;
   const service = await find(cluster, services, wanted.namespace, wanted.service);
   const run = runs.byService(wanted.namespace, wanted.service);
   const place = { namespace: wanted.namespace, project: run?.project ?? null };
   if (!service || !(await access.allows('see', place))) {
-    const message = `There is no Service ${wanted.service} in the namespace ${wanted.namespace}, or you may not see it.`;
+    const message =
+      `There is no Service ${wanted.service} in the namespace ${wanted.namespace}, or you may not see it.` +
+      (await elsewhere(sources, access, wanted));
     throw new SlipwayError('NOT_FOUND', message, { field: 'backend.service', reason: 'SERVICE_NOT_FOUND' });
   }
   if (!(await access.allows('expose', place))) {
@@ -84,6 +88,23 @@ export async function resolveBackend(
     throw invalid('backend.service', message, 'EXTERNAL_NAME');
   }
   return { ...place, service: wanted.service, port: portOf(service, wanted.port), run };
+}
+
+/** Where else the caller sees a Service of that name: the namespace is easily forgotten. */
+async function elsewhere(
+  { cluster, runs }: TargetSources,
+  access: Access,
+  { namespace: tried, service }: BackendName,
+): Promise<string> {
+  const scope = await access.scope('see');
+  const places = [...cluster.cache(services).list()]
+    .filter(({ metadata }) => metadata.name === service)
+    .map(({ metadata: { namespace = '' } }) => namespace)
+    .filter((namespace) => namespace !== tried)
+    .filter((namespace) => scope.includes({ namespace, project: runs.byService(namespace, service)?.project ?? null }))
+    .toSorted();
+  const named = places.slice(0, 3).join(', ');
+  return places.length > 0 ? ` There is one in ${named}: say so in backend.namespace.` : '';
 }
 
 export const tcpPorts = (service: Service): ServicePortSpec[] =>

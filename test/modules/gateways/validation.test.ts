@@ -143,13 +143,19 @@ describe('create refuses', () => {
     expect(refusal).toMatch(/^INVALID/);
   });
 
-  test('a message names what would fit', async () => {
-    const { errors } = await server.query(documents.create, {
-      input: input({ backend: { service: 'two', port: 8080 } }),
-    });
-    expect(errors?.[0]?.message).toBe(
+  test.each<[object, string]>([
+    [
+      { backend: { service: 'two', port: 8080 } },
       "The Service two has these ports: 80 (http), 81 (admin). 8080 is the port of the Pods; the Service's own is 80.",
-    );
+    ],
+    [
+      { backend: { service: 'lab-shop' } },
+      'There is no Service lab-shop in the namespace default, or you may not see it. There is one in lab: say so in ' +
+        'backend.namespace.',
+    ],
+  ])('a message names what would fit: %j', async (more, message) => {
+    const { errors } = await server.query(documents.create, { input: input(more) });
+    expect(errors?.[0]?.message).toBe(message);
   });
 });
 
@@ -318,9 +324,16 @@ describe('rights', () => {
 
   test('what is not seen is NOT_FOUND, what may not be done FORBIDDEN', async () => {
     await using blind = await withRights({});
-    expect(await calls(blind).refusals(documents.create, keyed)).toEqual([
-      'NOT_FOUND backend.service SERVICE_NOT_FOUND',
-    ]);
+    for (const namespace of ['default', 'other']) {
+      const backend = { service: 'shop', namespace };
+      const { errors } = await blind.query(documents.create, { input: { ...keyed, backend } });
+      expect(errors).toMatchObject([
+        {
+          message: `There is no Service shop in the namespace ${namespace}, or you may not see it.`,
+          extensions: { code: 'NOT_FOUND', field: 'backend.service', reason: 'SERVICE_NOT_FOUND' },
+        },
+      ]);
+    }
     await using looker = await withRights({ see: ['default'] });
     expect(await calls(looker).refusals(documents.create, keyed)).toEqual(['FORBIDDEN backend.service']);
     await using exposer = await withRights({ see: ['default'], expose: ['default'] });

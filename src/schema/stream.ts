@@ -95,8 +95,8 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
     const now = { seq: ledger.history.seq, at: clock.now(), freshness: freshness.state };
     const from = after === null ? null : readCursor(after);
     const resumable = from?.writer === writer && from.view === group.view && from.synced;
-    const missed = resumable ? ledger.history.since(from.seq) : null;
-    return missed ? group.replay(missed, now) : group.snapshot(ledger.items, now, reset);
+    const missed = resumable ? ledger.history.since(from.span?.from ?? from.seq) : null;
+    return missed && from ? group.replay(missed, now, from) : group.snapshot(ledger.items, now, reset);
   }
 
   function move(member: Member<Item>, scope: Scope): void {

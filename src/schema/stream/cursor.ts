@@ -5,31 +5,47 @@ import { invalid } from '../../errors.ts';
 export interface StreamPosition {
   /** The stream that wrote it. */
   writer: string;
-  /** Everything up to this change has been told. */
+  /** Everything up to this change has been told, but for what the span still owes. */
   seq: number;
+  /** Where changes were merged before they were told: of this span, what was last changed by `seq` or before has been told. */
+  span: Span | null;
   /** False for a cursor from before SYNCED: its holder has only a part of the snapshot. */
   synced: boolean;
   /** Stands for filter and access scope. */
   view: string;
 }
 
-const form = /^([\w-]{12})\.([0-9a-z]{1,10})\.(u?)[0-9a-z]{1,10}\.([\w-]{16})$/;
+/** The changes after `from` up to `to`. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+const form = /^([\w-]{12})\.([0-9a-z]{1,10})\.(u?)[0-9a-z]{1,10}\.([\w-]{16})(?:\.([0-9a-z]{1,10})-([0-9a-z]{1,10}))?$/;
 
 /** `nth` tells events of the same change apart, so that no cursor repeats. */
-export function writeCursor(position: StreamPosition, nth: number): string {
+export function writeCursor(position: Omit<StreamPosition, 'span'>, nth: number): string {
   const phase = position.synced ? '' : 'u';
   return `${position.writer}.${position.seq.toString(36)}.${phase}${nth.toString(36)}.${position.view}`;
 }
 
+/** The same place, told of as part of a span. */
+export function writeSpan(cursor: string, { from, to }: Span): string {
+  return `${cursor}.${from.toString(36)}-${to.toString(36)}`;
+}
+
 /** INVALID on `after` for anything that no stream has written. */
 export function readCursor(cursor: string): StreamPosition {
-  const [, writer, seq, phase, view] = form.exec(cursor) ?? [];
+  const [, writer, seq, phase, view, from, to] = form.exec(cursor) ?? [];
   if (writer === undefined || seq === undefined || view === undefined) {
     const message = '"after" is not a cursor of this stream. Use the `cursor` of an event, or leave it out.';
     throw invalid('after', message, 'BAD_CURSOR');
   }
-  return { writer, seq: Number.parseInt(seq, 36), synced: phase === '', view };
+  const span = from === undefined || to === undefined ? null : { from: number(from), to: number(to) };
+  return { writer, seq: number(seq), span, synced: phase === '', view };
 }
+
+const number = (text: string): number => Number.parseInt(text, 36);
 
 /** Equal for equal filters (whatever the order of their fields) in equal scopes. */
 export function viewOf(filter: unknown, scopeKey: string): string {

@@ -13,6 +13,8 @@ export type StreamEventType = keyof typeof streamEventTypes;
 
 export interface StreamEvent<Item> {
   type: StreamEventType;
+  /** The number of the last change it tells. */
+  seq: number;
   /** Resume point. */
   cursor: string;
   /** Of ADDED and CHANGED. */

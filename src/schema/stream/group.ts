@@ -1,7 +1,7 @@
 import type { Scope } from '../../caller.ts';
 import type { Freshness } from '../../k8s/cluster.ts';
 import { type Buffer, createBuffer } from './buffer.ts';
-import { writeCursor } from './cursor.ts';
+import { type StreamPosition, writeCursor } from './cursor.ts';
 import type { StreamEvent, StreamEventType } from './events.ts';
 import type { Entry } from './history.ts';
 
@@ -23,8 +23,8 @@ export interface Group<Item, Member> {
   event(entry: Entry<Item>): StreamEvent<Item> | null;
   /** One ADDED for each item, then SYNCED; preceded by RESET when the reader holds something else. */
   snapshot(items: Iterable<Item>, now: Moment, reset: boolean): Iterator<StreamEvent<Item>>;
-  /** What the entries amount to, then SYNCED. */
-  replay(entries: readonly Entry<Item>[], now: Moment): Iterator<StreamEvent<Item>>;
+  /** What the entries amount to for somebody at this position, then SYNCED. */
+  replay(entries: readonly Entry<Item>[], now: Moment, from: StreamPosition): Iterator<StreamEvent<Item>>;
 }
 
 /** Where and when a snapshot or replay was cut. */
@@ -52,24 +52,24 @@ export function createGroup<Item, Member>(
     return writeCursor({ writer, seq, synced, view }, nth);
   }
 
-  function marker(type: StreamEventType, at: number, cursor: string): StreamEvent<Item> {
-    return { type, cursor, item: null, id: null, previous: null, coalesced: 0, at };
+  function marker(type: StreamEventType, at: number, seq: number, cursor: string): StreamEvent<Item> {
+    return { type, seq, cursor, item: null, id: null, previous: null, coalesced: 0, at };
   }
 
-  function added(item: Item, at: number, cursor: string): StreamEvent<Item> {
-    return { type: 'ADDED', cursor, item, id: rules.id(item), previous: null, coalesced: 0, at };
+  function added(item: Item, at: number, seq: number, cursor: string): StreamEvent<Item> {
+    return { ...marker('ADDED', at, seq, cursor), item, id: rules.id(item) };
   }
 
   /** An item that leaves the view is told by its id alone. */
   function event({ seq, at, before, after, freshness }: Entry<Item>, live = true): StreamEvent<Item> | null {
     const place = () => cursor(seq, 0, live);
-    if (freshness !== undefined) return marker(freshness, at, place());
+    if (freshness !== undefined) return marker(freshness, at, seq, place());
     const was = before !== undefined && visible(before) ? before : undefined;
     const is = after !== undefined && visible(after) ? after : undefined;
-    if (was === undefined) return is === undefined ? null : added(is, at, place());
-    if (is === undefined) return { ...marker('REMOVED', at, place()), id: rules.id(was) };
+    if (was === undefined) return is === undefined ? null : added(is, at, seq, place());
+    if (is === undefined) return { ...marker('REMOVED', at, seq, place()), id: rules.id(was) };
     if (!rules.changed(was, is)) return null;
-    return { ...added(is, at, place()), type: 'CHANGED', previous: was };
+    return { ...added(is, at, seq, place()), type: 'CHANGED', previous: was };
   }
 
   // Many join at the same moment after a restart: they share one list, until something changes, and its events.
@@ -86,15 +86,15 @@ export function createGroup<Item, Member>(
   }
 
   function* synced({ seq, at, freshness }: Moment, turned: boolean): Generator<StreamEvent<Item>> {
-    yield marker('SYNCED', at, cursor(seq, 0, true));
-    if (turned || freshness === 'STALE') yield marker(freshness, at, cursor(seq, 1, true));
+    yield marker('SYNCED', at, seq, cursor(seq, 0, true));
+    if (turned || freshness === 'STALE') yield marker(freshness, at, seq, cursor(seq, 1, true));
   }
 
   function* tellAll(cut: Cut<Item>, now: Moment, reset: boolean): Generator<StreamEvent<Item>> {
     const { items, events, seq, at } = cut;
-    if (reset) yield marker('RESET', now.at, cursor(now.seq, 0, false));
+    if (reset) yield marker('RESET', now.at, now.seq, cursor(now.seq, 0, false));
     for (const [index, item] of items.entries()) {
-      yield (events[index] ??= added(item, at, cursor(seq, index + 1, false)));
+      yield (events[index] ??= added(item, at, seq, cursor(seq, index + 1, false)));
     }
     yield* synced(now, false);
   }
@@ -117,13 +117,15 @@ export function createGroup<Item, Member>(
       matching ??= Array.from(items).filter(visible);
       return tellAll(cut(matching, now), now, reset);
     },
-    replay(entries, now) {
+    replay(entries, now, { seq, span }) {
       const missed = createBuffer<Item>(rules.terminal);
       for (const entry of entries) {
         const change = entry.freshness === undefined ? event(entry, false) : null;
         if (change) missed.push(change);
+        // Merged as it was then, and the part that has been told left out.
+        if (entry.seq === span?.to) missed.drop(seq);
       }
-      const turned = entries.some((entry) => entry.freshness !== undefined);
+      const turned = entries.some((entry) => entry.freshness !== undefined && entry.seq > seq);
       return tellMissed(missed, now, turned);
     },
   };

@@ -32,6 +32,8 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
   #ahead: StreamEvent<Item> | undefined;
   #failure: Error | null = null;
   #ended = false;
+  /** The change up to which everything has been told. */
+  #told = 0;
   readonly #waiters: Waiter<Item>[] = [];
   readonly #buffer: Buffer<Item>;
   readonly #now: () => number;
@@ -60,9 +62,9 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
     return this.#ended;
   }
 
-  /** Events that wait in the buffer. */
+  /** Events that wait in the buffer behind those that are being told. */
   get waiting(): number {
-    return this.#buffer.size;
+    return this.#buffer.open;
   }
 
   push(event: StreamEvent<Item>): void {
@@ -134,13 +136,14 @@ export class Subscriber<Item> implements AsyncIterableIterator<StreamEvent<Item>
   }
 
   #take(): StreamEvent<Item> | undefined {
-    const event = this.#ahead ?? this.#buffer.shift();
+    const event = this.#ahead ?? this.#buffer.shift(this.#told);
     if (this.#ahead) this.#advance();
     this.stalledSince = this.#ahead || this.#buffer.size > 0 ? this.#now() : null;
     return event;
   }
 
   #deliver(event: StreamEvent<Item>): IteratorYieldResult<StreamEvent<Item>> {
+    this.#told = event.seq;
     this.#counts.delivered += 1;
     this.#counts.coalesced += event.coalesced;
     return { value: event, done: false };

@@ -74,38 +74,42 @@ async function read(events: Events, client: ReturnType<typeof createClient>, mar
 
 test('whatever changes, however slowly it reads and however often it comes back, a client ends with the same state', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 80 }), fc.constantFrom(4, 1000), async (steps, history) => {
-      const { put, remove, present, open } = world({ history });
-      const scope = projects('mine');
-      const client = createClient();
-      let events = open({ scope });
-      let ticks = 0;
-      for (const action of steps) {
-        if (action.do === 'put') put(action.id, { ...(action.fields as Partial<Item>) });
-        else if (action.do === 'remove') remove(action.id);
-        else if (action.do === 'read') {
-          // An item of its own makes sure that there is something to read.
-          for (let i = 0; i < action.count; i++) put(`tick${ticks++}`, { project: 'mine' });
-          await read(events, client, null, action.count);
-        } else {
-          await events.return?.();
-          client.reconnected();
-          events = open({ scope, after: client.cursor });
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 80, size: 'max' }),
+      fc.constantFrom(4, 1000),
+      async (steps, history) => {
+        const { put, remove, present, open } = world({ history });
+        const scope = projects('mine');
+        const client = createClient();
+        let events = open({ scope });
+        let ticks = 0;
+        for (const action of steps) {
+          if (action.do === 'put') put(action.id, { ...(action.fields as Partial<Item>) });
+          else if (action.do === 'remove') remove(action.id);
+          else if (action.do === 'read') {
+            // An item of its own makes sure that there is something to read.
+            for (let i = 0; i < action.count; i++) put(`tick${ticks++}`, { project: 'mine' });
+            await read(events, client, null, action.count);
+          } else {
+            await events.return?.();
+            client.reconnected();
+            events = open({ scope, after: client.cursor });
+          }
         }
-      }
-      put('end', { project: 'mine' });
-      await read(events, client, present.get('end') ?? null, Number.POSITIVE_INFINITY);
-      expect(client.faults).toEqual([]);
-      const mine = [...present.values()].filter((item) => item.project === 'mine');
-      expect(new Map(client.items)).toEqual(new Map(mine.map((item) => [item.id, item])));
-    }),
+        put('end', { project: 'mine' });
+        await read(events, client, present.get('end') ?? null, Number.POSITIVE_INFINITY);
+        expect(client.faults).toEqual([]);
+        const mine = [...present.values()].filter((item) => item.project === 'mine');
+        expect(new Map(client.items)).toEqual(new Map(mine.map((item) => [item.id, item])));
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test('a client that is never reset sees every terminal state', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
       const { put, present, open } = world();
       const client = createClient();
       for (const id of ids) put(id);

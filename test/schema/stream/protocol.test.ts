@@ -130,6 +130,25 @@ describe('resume', () => {
     ]);
   });
 
+  test('a change that was merged past the cursor is neither lost nor told twice', async () => {
+    const { put, open } = world();
+    put('a');
+    put('b');
+    const first = open();
+    await synced(first);
+    put('a', { value: 1 });
+    put('b', { value: 1 });
+    put('a', { value: 2 });
+    const told = await next(first);
+    await first.return?.();
+    put('a', { value: 3 });
+    put('b', { value: 2 });
+    expect(short(told)).toBe('CHANGED b=1');
+    const again = await synced(open({ after: told.cursor }));
+    expect(shorts(again)).toEqual(['CHANGED a=3 (+2)', 'CHANGED b=2', 'SYNCED']);
+    expect(again.map((event) => event.previous?.value)).toEqual([0, 1, undefined]);
+  });
+
   test('nothing missed: SYNCED at once', async () => {
     const { put, open } = world();
     put('a');

@@ -28,6 +28,17 @@ function variableField(message: string): string | undefined {
   return path?.replace(/\[(\d+)\]/g, '.$1').slice(1);
 }
 
+/**
+ * graphql-js shows what was given where something else was expected. That may be a password, and errors are kept by clients
+ * and logs. Of enums it stays: it is how one sees the misspelt value.
+ */
+function withoutGiven(message: string): string {
+  if (message.startsWith('Syntax Error')) return message.replace(/\b(String|BlockString) "[^]*"/, '$1');
+  return message
+    .replace(/([,;?]) [Ff]ound: [^]*$/, (_, mark) => (mark === '?' ? '?' : '.'))
+    .replace(/\b((?:String|Int|Float|Boolean|ID) cannot represent [\w -]*value): [^]*$/, '$1.');
+}
+
 function rewrap(error: SlipwayError, wrapper: GraphQLError | null): GraphQLError {
   const bare = toGraphQLError(error);
   const extensions = { ...bare.extensions };
@@ -49,7 +60,8 @@ function present(thrown: unknown, requestId: string): Failure {
     if (isCode(wrapper.extensions.code)) return { error: wrapper, hidden: null };
     const field = variableField(wrapper.message);
     const extensions = { ...wrapper.extensions, code: 'INVALID', ...(field && { field }) };
-    return { error: new GraphQLError(wrapper.message, { ...options(wrapper), extensions }), hidden: null };
+    const message = withoutGiven(wrapper.message);
+    return { error: new GraphQLError(message, { ...options(wrapper), extensions }), hidden: null };
   }
   const message = `Something went wrong on our side. Give the operator this id: ${requestId}.`;
   return {
@@ -80,7 +92,7 @@ function options(error: GraphQLError) {
  */
 export function documentError(error: GraphQLError): GraphQLError {
   const code = isCode(error.extensions.code) ? error.extensions.code : 'INVALID';
-  return new GraphQLError(error.message, {
+  return new GraphQLError(withoutGiven(error.message), {
     ...options(error),
     extensions: withStatus({ ...error.extensions, code }, { status: 400, spec: true }),
   });

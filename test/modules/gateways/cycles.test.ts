@@ -19,22 +19,21 @@ afterAll(() => server.stop());
 const host = 'cycle.services.localhost';
 const statusOf = async (ask: Ask = {}): Promise<number> => (await server.ask(host, '/', ask)).status;
 
-/** Calls without a credential as fast as it answers, on several connections, while something is done. */
+/** Calls without a credential 200 times a second while something is done. */
 async function probing(task: () => Promise<void>): Promise<Map<number, number>> {
   const statuses = new Map<number, number>();
-  let going = true;
-  const probe = async () => {
-    while (going) {
-      const status = await statusOf();
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    }
-  };
-  const probes = [probe(), probe(), probe()];
+  const pending = new Set<Promise<void>>();
+  const probe = setInterval(() => {
+    const one = statusOf()
+      .then((status) => void statuses.set(status, (statuses.get(status) ?? 0) + 1))
+      .finally(() => pending.delete(one));
+    pending.add(one);
+  }, 5);
   try {
     await task();
   } finally {
-    going = false;
-    await Promise.all(probes);
+    clearInterval(probe);
+    await Promise.all(pending);
   }
   return statuses;
 }

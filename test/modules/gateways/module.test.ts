@@ -7,7 +7,9 @@ import { gateways } from '../../../src/modules/gateways/index.ts';
 import { PolicyBackend } from '../../../src/modules/gateways/service.ts';
 import { runs } from '../../../src/modules/runs/index.ts';
 import { startTestServer } from '../../../src/testing.ts';
-import { calls, documents, echo, namespace, rights, service, startGatewaysServer } from './surface.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { startReplica } from './failures/world.ts';
+import { calls, documents, echo, errorsOf, namespace, rights, service, startGatewaysServer } from './surface.ts';
 
 const controllerName = 'example.org/controller';
 /** What a third party writes for its gateway: here one that takes Envoy Gateway's objects, but only API keys. */
@@ -88,6 +90,40 @@ test('the configured parent and domain are the defaults', async () => {
   });
   expect(manifests).toContain('shop.lab.localhost');
   expect(manifests).toContain('sectionName: http');
+});
+
+test('where no Gateway is the default one, it has to be named', async () => {
+  await using server = await startGatewaysServer({
+    kubeconfig: ({ kubeconfig }) => Promise.resolve(kubeconfig),
+    as: {},
+    seed: (kube) => service({ kube }, 'shop'),
+  });
+  const call = calls(server);
+  const input = { name: 'shop', backend: { service: 'shop' }, auth: { none: true } };
+  expect(await call.refusals(documents.create, input)).toEqual(['INVALID parent PARENT_REQUIRED']);
+  const parent = { namespace: 'slipway-system', name: 'local' };
+  expect((await call.create({ ...input, parent, dryRun: true })).gateway.name).toBe('shop');
+});
+
+test('a server that looks after some namespaces writes to those alone', async () => {
+  await using home = await startGatewaysServer({
+    seed: async (kube) => {
+      await namespace({ kube }, 'lab');
+      for (const place of ['lab', 'default']) await service({ kube }, 'shop', { namespace: place });
+    },
+  });
+  const limited = await startReplica(home, systemClock, home.kubernetesUrl, ['lab', 'slipway-system']);
+  const create = (namespace: string) =>
+    limited.query(documents.create, {
+      input: { name: 'shop', backend: { service: 'shop', namespace }, auth: { none: true } },
+    });
+  expect(errorsOf(await create('lab'))).toEqual([]);
+  expect(errorsOf(await create('default'))).toEqual(['INVALID backend.namespace NAMESPACE_NOT_WATCHED']);
+  const input = { apiKey: { namespace: 'default', name: 'keys', clients: ['lab'] } };
+  expect(errorsOf(await limited.query(documents.createSecret, { input }))).toEqual([
+    'INVALID apiKey.namespace NAMESPACE_NOT_WATCHED',
+  ]);
+  await limited.stop();
 });
 
 test('without gateways the schema has no trace of them; with them a run may be exposed by who may', async () => {

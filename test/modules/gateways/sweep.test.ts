@@ -99,3 +99,19 @@ test('a create takes over what its predecessor left, and gives way to one that i
   expect(gateway.auth.kind).toBe('NONE');
   expect(present('open-sp')).toBeUndefined();
 });
+
+test('a create for which the cluster is too slow takes back what it has written', async () => {
+  const { server, present, time } = await start();
+  await using _ = server;
+  await service(server, 'shop');
+  const call = calls(server);
+  await call.createSecret({ basic: { namespace: 'default', name: 'users', users: [{ username: 'maria' }] } });
+  const stop = server.embedded.api.observe(securityPolicies, ({ type, object }) => {
+    if (type === 'ADDED' && object.metadata.name === 'late-sp') time.advance(21_000);
+  });
+  const input = { name: 'late', backend: { service: 'shop' }, auth: { basic: { secretName: 'users' } } };
+  expect(await call.refusals(documents.create, input)).toEqual(['UNAVAILABLE TOO_SLOW']);
+  stop();
+  expect(server.embedded.api.get(httpRoutes, 'default', 'late')).toBeUndefined();
+  expect(present('late-sp')).toBeUndefined();
+});

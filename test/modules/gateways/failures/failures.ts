@@ -54,6 +54,7 @@ export async function carryOut(
   const rest = (held: Held) => isWhole(held, to) || (!done && isAtRest(held, operation, certain));
   const settled = await minutesLater(world, name, rest);
   if (!settled) problems.push(`left half done: ${JSON.stringify(world.held(name))}`);
+  else problems.push(...(await misreported(world, name)));
   problems.push(...(await watching.stop()));
   if (world.held(name).route) await succeed(world.well, name, { from: from ?? to, to: null, served });
   return { asked, problems };
@@ -69,6 +70,29 @@ async function minutesLater(world: FailureWorld, name: string, wanted: (held: He
     if (await Promise.race([settled, expired])) return true;
   }
   return false;
+}
+
+/** What the API says at last, where that is not what the cluster holds. */
+async function misreported(world: FailureWorld, name: string): Promise<string[]> {
+  const { route, policy } = world.held(name);
+  const kind = policy ? envoyGateway.read(policy).kind : 'NONE';
+  const truth = route ? `READY ${kind} ${pathOf({ route, policy })}` : 'nothing';
+  const patience = AbortSignal.timeout(10_000);
+  for (;;) {
+    const said = await reported(world.well, name);
+    if (said === truth) return [];
+    if (patience.aborted) return [`is ${truth}, said to be ${said}`];
+  }
+}
+
+async function reported(replica: Replica, name: string): Promise<string> {
+  const document = `query ($by: GatewayBy!) { gateway(by: $by) { pathPrefix auth { kind } status { phase message } } }`;
+  const { data } = await replica.query<{
+    gateway: { pathPrefix: string; auth: { kind: string }; status: { phase: string; message: string | null } } | null;
+  }>(document, { by: { name: { namespace: 'default', name } } });
+  if (!data?.gateway) return 'nothing';
+  const { pathPrefix, auth, status } = data.gateway;
+  return `${status.phase} ${auth.kind} ${pathPrefix}${status.message === null ? '' : `: ${status.message}`}`;
 }
 
 /** How a mutation that nobody repeats may end, besides done. After a refusal only as if nothing had been asked. */

@@ -183,9 +183,14 @@ async function startFailingReplica(home: GatewaysServer, clock: Clock): Promise<
 }
 
 /** One more server on the same cluster. */
-export async function startReplica({ embedded, dataDir }: GatewaysServer, clock: Clock, url: string): Promise<Replica> {
+export async function startReplica(
+  { embedded, dataDir }: GatewaysServer,
+  clock: Clock,
+  url: string,
+  namespaces: string[] | null = null,
+): Promise<Replica> {
   const log = createLog(process.env['SLIPWAY_TEST_LOG'] ?? 'silent');
-  const cluster = await connect({ mode: 'EMBEDDED', embedded: { ...embedded, url }, clock, log });
+  const cluster = await connect({ mode: 'EMBEDDED', embedded: { ...embedded, url }, namespaces, clock, log });
   const server = await createServer({
     modules: [runs, gateways],
     config: { gateways: { takeoverSeconds: 0, drainSeconds: 0 } },

@@ -230,6 +230,14 @@ describe('the rest of the view', () => {
     });
   });
 
+  test('a policy protects whatever its name is', () => {
+    expect(viewOf(route({ auth: null }), [policy({ name: 'theirs' })]).auth).toMatchObject({
+      kind: 'BASIC',
+      secretName: 'users',
+      policy: { name: 'theirs' },
+    });
+  });
+
   test('a policy of the Gateway is inherited until the route has its own', () => {
     const targetRefs = [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'edge' }];
     const theirs = policy({

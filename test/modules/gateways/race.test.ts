@@ -37,6 +37,19 @@ test('of creates on two servers for one address exactly one stays, whichever', a
   }
 });
 
+test('of 100 creates on two servers for one address exactly one stays, whichever', async () => {
+  const hostname = 'crowd.services.localhost';
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, i) =>
+      (i % 2 === 0 ? server : other).query(documents.create, { input: { ...open, name: `crowd-${i}`, hostname } }),
+    ),
+  );
+  const reasons = answers.flatMap(({ errors }) => errors?.map(({ extensions }) => extensions['reason']) ?? []);
+  expect(reasons).toHaveLength(99);
+  expect(new Set(reasons)).toEqual(new Set(['PATH_TAKEN']));
+  expect(served(hostname, '/')).toHaveLength(1);
+});
+
 test('of a create and an update for one address exactly one stays', async () => {
   const call = calls(server);
   for (let round = 0; round < 3; round++) {

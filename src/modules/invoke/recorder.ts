@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Entry } from './entry.ts';
@@ -84,9 +85,9 @@ class EntryRecorder implements Recorder {
   }
 
   async #flush(): Promise<void> {
-    // What comes in the same turn goes in the same write.
-    await Promise.resolve();
     while (this.#queue.size > 0) {
+      // What ends in the same turn of the event loop goes in the same write.
+      await endOfTurn();
       const batch = [...this.#queue.values()].slice(0, mostAtOnce);
       const cancel = this.#clock.after(patienceMs, () => this.#giveUpWaiting('takes too long'));
       try {

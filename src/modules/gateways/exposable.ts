@@ -12,6 +12,7 @@ import {
 import type { Runs } from '../runs/service.ts';
 import type { Backends } from './backends.ts';
 import { controllerOf, gatewayReady, type ParentLookup } from './parents.ts';
+import { refuseUnread } from './readable.ts';
 import type { BackendName, GatewayAuthKind, ParentName } from './service.ts';
 import { tcpPorts } from './targets.ts';
 
@@ -117,9 +118,11 @@ export function createExposable({ cluster, runs, parents, backends, defaultParen
       const gateway = parents.gateway(namespace, name);
       return gateway ? parentView(gateway) : null;
     },
-    parents: () =>
-      [...cluster.cache(gateways).list()]
+    parents: () => {
+      refuseUnread(cluster.cache(gateways));
+      return [...cluster.cache(gateways).list()]
         .map(parentView)
-        .toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
+        .toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+    },
   };
 }

@@ -148,6 +148,7 @@ export function createOperations(parts: Parts): GatewayOperations {
   /** Before the first lists are in, everything would seem free, and nothing to be there. */
   const listed = async <T>(task: () => Promise<T>): Promise<T> => {
     await cluster.synced();
+    store.readable();
     return task();
   };
   return {

@@ -163,6 +163,8 @@ export interface GatewayFilter {
 export interface Gateways {
   /** Rises with every change of any view. */
   readonly revision: number;
+  /** UNAVAILABLE where our identity may not read routes: it would seem as if there were none. */
+  readable(): void;
   get(key: string): GatewayView | undefined;
   all(): Iterable<GatewayView>;
   /** Those whose backend is this Service. */

@@ -17,6 +17,7 @@ import { routeNameOf } from './names.ts';
 import { controllerOf, type ParentLookup } from './parents.ts';
 import { extensionKey, extensionsOf, keyOfPolicy, selects, targetsOf } from './policies.ts';
 import { createPolicyIndex, type PolicyIndex } from './policy-index.ts';
+import { refuseUnread } from './readable.ts';
 import { parentsOf, simpleRule } from './route.ts';
 import type { GatewayChange, Gateways, GatewayView, Policy, PolicyBackend } from './service.ts';
 import { gatewayView } from './view.ts';
@@ -182,6 +183,7 @@ export function createStore(options: StoreOptions): Store {
     get revision() {
       return revision;
     },
+    readable: () => refuseUnread(routes),
     get: (key) => views.get(key),
     all: () => views.values(),
     byService: (namespace, service) =>

@@ -6,7 +6,6 @@ import type { Page } from '../../../schema/paging.ts';
 import { manifestsOf } from '../manifests.ts';
 import { Exposable } from '../exposable.ts';
 import {
-  Gateways,
   type GatewayAuthView,
   type GatewayConditionView,
   type GatewayStatusView,
@@ -15,7 +14,7 @@ import {
 } from '../service.ts';
 import { authView } from '../view.ts';
 import { GatewayAuthKind, GatewayPhase } from './enums.ts';
-import { visibleRun } from './visible.ts';
+import { readable, visibleRun } from './visible.ts';
 
 declare module '../../../schema/object-types.ts' {
   interface ObjectTypes {
@@ -50,7 +49,7 @@ function addGateway(builder: Builder): void {
     id: { resolve: (gateway) => gateway.key },
     isTypeOf: (value) => typeof value === 'object' && value !== null && 'hostnames' in value && 'parents' in value,
     async loadOne(key, context) {
-      const gateway = context.use(Gateways).get(key);
+      const gateway = readable(context).get(key);
       return gateway && (await context.access.allows('see', gateway)) ? gateway : null;
     },
     fields: (t) => ({

@@ -1,8 +1,9 @@
 import type { Builder } from '../../../schema/builder.ts';
 import { openStream, type StreamEvent, streamEventTypes } from '../../../schema/stream.ts';
 import { gatewayMatcher } from '../filter.ts';
-import { Gateways, type GatewayView } from '../service.ts';
+import type { GatewayView } from '../service.ts';
 import { GatewayFilter } from './inputs.ts';
+import { readable } from './visible.ts';
 
 declare module '../../../schema/object-types.ts' {
   interface ObjectTypes {
@@ -45,7 +46,7 @@ export function addStream(builder: Builder): void {
         }),
       },
       subscribe: (_, { filter, after }, context) =>
-        openStream(context.use(Gateways).changes, context, { filter, matches: gatewayMatcher(filter), after }),
+        openStream(readable(context).changes, context, { filter, matches: gatewayMatcher(filter), after }),
       resolve: (event) => event,
     }),
   );

@@ -72,14 +72,14 @@ function subjectOf({ method = 'GET', url = '' }: IncomingMessage): string | null
   return `${method} ${plural}${url.includes('dryRun') ? ' dry' : ''}`;
 }
 
-function refuse(response: ServerResponse): void {
+export function refuse(response: ServerResponse): void {
   response.writeHead(403, { 'content-type': 'application/json' });
   const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', code: 403 };
-  response.end(JSON.stringify({ ...status, message: 'an admission check of the test objects' }));
+  response.end(JSON.stringify({ ...status, message: 'the test objects' }));
 }
 
 /** Resolves when the answer is complete; without `response` it goes nowhere. */
-function forward(target: string, request: IncomingMessage, response: ServerResponse | null): Promise<void> {
+export function forward(target: string, request: IncomingMessage, response: ServerResponse | null): Promise<void> {
   const { hostname, port, host } = new URL(target);
   return new Promise((resolve) => {
     const { method, url: path, headers } = request;

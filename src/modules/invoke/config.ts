@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { isDatabaseUrl } from '../../database.ts';
 
@@ -15,6 +16,17 @@ function isPattern(source: string): boolean {
     return true;
   } catch {
     return false; // a SyntaxError: that is the answer
+  }
+}
+
+const certificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** What is none is left out of the authorities without a word. */
+function areCertificates(pem: string): boolean {
+  try {
+    return (pem.match(certificate) ?? []).map((each) => new X509Certificate(each)).length > 0;
+  } catch {
+    return false; // one of them can not be read
   }
 }
 
@@ -48,6 +60,13 @@ export const invokeConfig = z
     redactValues: patterns('Regular expressions: text that matches is not kept, in headers, URLs and bodies.'),
     maxRequestBytes: bytes(1_048_576, 'Largest request body in bytes.', 1_048_576),
     maxResponseBytes: bytes(1_048_576, 'Largest response body in bytes, after decompression; more is cut.'),
+    tlsAuthorities: z
+      .string()
+      .refine(areCertificates, 'must be certificates in PEM')
+      .optional()
+      .describe(
+        'Authorities, in PEM, that sign certificates of services (https): trusted besides those of the system.',
+      ),
     connectTimeoutMs: millis(2000, 'Time to connect to a service.'),
     firstByteTimeoutMs: millis(10_000, 'Time from the connection to the first byte of the answer.'),
     timeoutMs: millis(30_000, 'Time for a whole call, unless the call says otherwise.'),

@@ -1,8 +1,10 @@
-import { isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
+import { type SecureContext, connect } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Clock } from '../../clock.ts';
 import { sameAddress } from './addresses.ts';
-import { AnswerSocket } from './answer-socket.ts';
+import { AnswerReader } from './answer-reader.ts';
+import type { Wire } from './connections.ts';
 import { CallFailure } from './failure.ts';
 
 /** The call that a connection is opened for. */
@@ -16,75 +18,128 @@ export interface Dial {
   onEnd: (end: () => void) => () => void;
 }
 
+/** Where a connection leads. */
+export interface Place {
+  address: string;
+  port: number;
+  /** How it is encrypted; null: not at all. */
+  tls: ServiceTls | null;
+}
+
+export interface ServiceTls {
+  /** For which the certificate has to be. */
+  name: string;
+  /** With the authorities that are trusted. */
+  context: SecureContext;
+}
+
 /**
  * Connects to one address, whatever host the request names: so no name is ever looked up and no proxy is used. `dial`
  * gives the call that waits for the connection; null: none does, so there is nothing to connect for.
  */
 export function pinnedConnector(
-  address: string,
-  port: number,
+  place: Place,
   dial: () => Dial | null,
-  opened: (socket: AnswerSocket) => void,
+  opened: (wire: Wire) => void,
 ): buildConnector.connector {
   return (_options, callback) => {
     const call = dial();
-    if (!call || isIP(address) === 0) {
+    if (!call || isIP(place.address) === 0) {
       callback(new CallFailure('PROTOCOL_ERROR', 'The service closed the connection without an answer.'), null);
       return;
     }
-    void pass(open(address, port, call), opened, callback);
+    void pass(open(place, call), opened, callback);
   };
 }
 
+interface Opened {
+  socket: Socket;
+  wire: Wire;
+}
+
 async function pass(
-  opening: Promise<AnswerSocket>,
-  opened: (socket: AnswerSocket) => void,
+  opening: Promise<Opened>,
+  opened: (wire: Wire) => void,
   callback: buildConnector.Callback,
 ): Promise<void> {
-  let socket: AnswerSocket;
+  let found: Opened;
   try {
-    socket = await opening;
+    found = await opening;
   } catch (error) {
     callback(error as Error, null);
     return;
   }
-  opened(socket);
-  callback(null, socket);
+  opened(found.wire);
+  callback(null, found.socket);
 }
 
-async function open(address: string, port: number, dial: Dial): Promise<AnswerSocket> {
-  const socket = new AnswerSocket();
+async function open({ address, port, tls }: Place, dial: Dial): Promise<Opened> {
+  const { clock, connectTimeoutMs } = dial;
+  const deadline = clock.now() + connectTimeoutMs;
+  const socket = new Socket();
   socket.setNoDelay(true).connect({ host: address, port });
   try {
-    await connected(socket, dial);
+    await ready(socket, 'connect', dial, connectTimeoutMs);
     if (!socket.remoteAddress || !sameAddress(socket.remoteAddress, address) || !dial.confirm()) {
       throw new CallFailure('UNREACHABLE', 'The service changed its address during the call. Try again.');
     }
+    const left = Math.max(1, deadline - clock.now());
+    const opened = tls ? await encrypted(socket, tls, dial, left) : { socket, wire: new AnswerReader(socket) };
     dial.connected();
-    return socket;
+    return opened;
   } catch (error) {
     socket.destroy();
     throw error;
   }
 }
 
-function connected(socket: AnswerSocket, { clock, connectTimeoutMs, onEnd }: Dial): Promise<void> {
+async function encrypted(plain: Socket, { name, context }: ServiceTls, dial: Dial, timeoutMs: number): Promise<Opened> {
+  const socket = connect({
+    socket: plain,
+    servername: name,
+    secureContext: context,
+    rejectUnauthorized: true,
+    ALPNProtocols: ['http/1.1'],
+  });
+  const wire = new AnswerReader(socket);
+  await ready(socket, 'secureConnect', dial, timeoutMs);
+  return { socket, wire };
+}
+
+function ready(
+  socket: Socket,
+  event: 'connect' | 'secureConnect',
+  { clock, connectTimeoutMs, onEnd }: Dial,
+  timeoutMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error?: Error) => {
       cancel();
       forget();
-      socket.off('connect', onConnect).off('error', onError);
+      socket.off(event, onReady).off('error', onError);
       // undici listens once it has the socket; until then a late error must not be unhandled.
       socket.on('error', () => {});
       if (error) reject(error);
       else resolve();
     };
-    const onConnect = () => finish();
-    const onError = () => finish(new CallFailure('UNREACHABLE', 'The service refused the connection.'));
-    const cancel = clock.after(connectTimeoutMs, () =>
+    const onReady = () => finish();
+    const onError = (error: Error) => finish(new CallFailure('UNREACHABLE', problemOf(event, error)));
+    const cancel = clock.after(timeoutMs, () =>
       finish(new CallFailure('UNREACHABLE', `The service took no connection within ${connectTimeoutMs} ms.`)),
     );
     const forget = onEnd(() => finish(new CallFailure('CANCELLED', 'The call was cancelled.')));
-    socket.once('connect', onConnect).once('error', onError);
+    socket.once(event, onReady).once('error', onError);
   });
+}
+
+function problemOf(event: 'connect' | 'secureConnect', error: Error): string {
+  if (event === 'connect') return 'The service refused the connection.';
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string' || !isCertificateProblem(code)) return 'No encrypted connection came about.';
+  return 'The certificate of the service is not one that is trusted here for its name.';
+}
+
+/** The codes are those of OpenSSL's X509_V_ERR, and Node's for a certificate of another name. */
+function isCertificateProblem(code: string): boolean {
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' || !/^(E[A-Z]+|ERR_.*)$/.test(code);
 }

@@ -85,9 +85,9 @@ export const invoke = defineModule({
   },
 });
 
-function reachOf({ reach }: InvokeConfig, cluster: Cluster, connections: Connections): Reach {
+function reachOf({ reach, tlsAuthorities }: InvokeConfig, cluster: Cluster, connections: Connections): Reach {
   const wanted = reach === 'auto' ? (cluster.mode === 'KUBECONFIG' ? 'apiserver' : 'direct') : reach;
-  if (wanted === 'direct') return createDirectReach(connections);
+  if (wanted === 'direct') return createDirectReach(connections, tlsAuthorities);
   if (!cluster.embedded) return createApiServerReach(cluster, connections);
   throw new BootError([
     {

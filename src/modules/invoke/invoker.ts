@@ -133,7 +133,7 @@ function anew(field: string, what: string): SlipwayError {
 
 /** Headers given now replace recorded ones of the same name. */
 function callAgain({ request, serviceRunId }: Entry, bodies: Bodies | undefined, input: ReplayInput): CallInput {
-  const [origin = ''] = /^http:\/\/[^/]+/.exec(request.url) ?? [];
+  const [origin = ''] = /^https?:\/\/[^/]+/.exec(request.url) ?? [];
   const path = input.path ?? request.url.slice(origin.length);
   const given = new Set((input.headers ?? []).map(({ name }) => name.toLowerCase()));
   const kept = request.headers.filter(({ name }) => !given.has(name.toLowerCase()));

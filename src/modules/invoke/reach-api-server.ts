@@ -17,7 +17,11 @@ const maxStatusBytes = 65_536;
  */
 export function createApiServerReach(cluster: Pick<Cluster, 'raw'>, connections: Connections): Reach {
   return {
-    problems: ({ path }, headers) => [...headers.flatMap(headerProblem), ...pathProblem(path)],
+    problems: ({ path, tlsName }, headers) => [
+      ...(tlsName === null ? [] : [tlsProblem()]),
+      ...headers.flatMap(headerProblem),
+      ...pathProblem(path),
+    ],
     async open({ target, method, headers, body, limits }, caller, options) {
       const api = cluster.raw(caller);
       const { namespace, name, port } = target.service;
@@ -57,6 +61,12 @@ function headerProblem({ name }: Header, index: number): SlipwayError[] {
   return [
     new SlipwayError('NOT_SUPPORTED', message, { field: `headers.${index}.name`, reason: 'AUTHORIZATION_CONSUMED' }),
   ];
+}
+
+function tlsProblem(): SlipwayError {
+  const message =
+    'Calls go through the Kubernetes API server here, which checks no certificate of a service: https can not be called this way.';
+  return new SlipwayError('NOT_SUPPORTED', message, { field: 'port', reason: 'CERTIFICATE_UNCHECKED' });
 }
 
 function pathProblem(path: string): SlipwayError[] {

@@ -1,3 +1,4 @@
+import { type SecureContext, createSecureContext, getCACertificates } from 'node:tls';
 import type { Caller } from '../../caller.ts';
 import type { SlipwayError } from '../../errors.ts';
 import { type CallOptions, type OpenCall, openCall } from './call.ts';
@@ -17,19 +18,25 @@ export interface Reach {
 
 export type ReachOptions = Omit<CallOptions, 'connections' | 'limits'>;
 
-/** Straight to the Pod's own address. */
-export function createDirectReach(connections: Connections): Reach {
+/** Straight to the Pod's own address. `authorities`, in PEM, are trusted besides those of the system. */
+export function createDirectReach(connections: Connections, authorities?: string): Reach {
+  // To read them all takes a while, and most services need none.
+  let context: SecureContext | undefined;
+  const trusted = () =>
+    (context ??= createSecureContext({ ca: [...getCACertificates('default'), ...(authorities ? [authorities] : [])] }));
   return {
     problems: () => [],
     open(call, caller, options) {
       const { target, endpoint, limits, ...request } = call;
       const { address, port } = endpoint;
+      const { authority, path, tlsName } = target;
+      const tls = tlsName === null ? null : { name: tlsName, context: trusted() };
       const line: Line = {
-        key: [caller.name, target.uid, endpoint.pod, address, port].join('\n'),
+        key: [caller.name, target.uid, endpoint.pod, address, port, tlsName].join('\n'),
+        // Whatever is encrypted is so below of what undici sees.
         origin: `http://${addressOf(address)}:${port}`,
-        connector: (dial, opened) => pinnedConnector(address, port, dial, opened),
+        connector: (dial, opened) => pinnedConnector({ address, port, tls }, dial, opened),
       };
-      const { authority, path } = target;
       return openCall({ line, authority, path, ...request }, { ...options, connections, limits });
     },
   };

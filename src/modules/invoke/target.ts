@@ -3,7 +3,7 @@ import { SlipwayError, invalid } from '../../errors.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
 import { mappedPort } from '../../k8s/embedded/runtime/ports.ts';
 import type { Service, ServicePortSpec } from '../../k8s/resources.ts';
-import type { RunView } from '../runs/service.ts';
+import { type RunView, speaksTls } from '../runs/service.ts';
 import { isClusterAddress, sameAddress } from './addresses.ts';
 import { type Admits, type Endpoint, type Endpoints, readyEndpoints } from './endpoints.ts';
 import { checkPath } from './path.ts';
@@ -23,6 +23,8 @@ export interface Target {
   service: { namespace: string; name: string; port: number; portName: string | null };
   /** Host and port as the service knows itself: the Host header. */
   authority: string;
+  /** The name that its certificate is for; null where the port is not encrypted. */
+  tlsName: string | null;
   /** Where a person would reach it: what the history shows before the path. */
   origin: string;
   path: string;
@@ -42,6 +44,7 @@ export function resolveTarget(run: RunView, input: TargetInput, objects: Endpoin
     endpoints: found.endpoints,
     service: { namespace, name, port: port.port, portName: port.name ?? null },
     authority: `${name}.${namespace}:${port.port}`,
+    tlsName: speaksTls(port) ? `${name}.${namespace}.svc` : null,
     origin,
     path,
     uid,
@@ -70,7 +73,7 @@ function byPort(run: RunView, input: TargetInput, objects: Endpoints): Wanted {
   if (wanted < 1 || wanted > 65_535) throw invalid('port', `A port is from 1 to 65535, not ${wanted}.`, 'PORT_RANGE');
   const port = portOf(service, wanted);
   if (!port) throw refused(`${wanted} is not a port of this service.`, 'NOT_REGISTERED', 'port');
-  return { service, port, origin: `http://${hostOf(run, service)}:${shownPort(service, port)}`, path };
+  return { service, port, origin: `${schemeOf(port)}//${hostOf(run, service)}:${shownPort(service, port)}`, path };
 }
 
 /** The host the run shows for its Service. */
@@ -87,10 +90,14 @@ function byUrl(run: RunView, input: TargetInput, objects: Endpoints): Wanted {
   const primary = liveService(run, run.objects.service, objects);
   for (const { address, service } of registered(run, primary, objects)) {
     const origin = registeredOrigin(address);
-    if (!origin || origin.protocol !== 'http:' || !liesUnder(origin, target)) continue;
-    const port = service.spec.ports?.find((entry) => isTcp(entry) && shownPort(service, entry) === origin.port);
-    if (!port) continue;
-    return { service: callable(service), port, origin: `http://${origin.hostname}:${origin.port}`, path: target.path };
+    const port = service.spec.ports?.find((entry) => isTcp(entry) && shownPort(service, entry) === origin?.port);
+    if (!origin || !port) continue;
+    const protocol = schemeOf(port);
+    // Where the address has no scheme it is that of its port.
+    if (address.includes('://') && origin.protocol !== protocol) continue;
+    if (!liesUnder({ ...origin, protocol }, target)) continue;
+    const shown = `${protocol}//${origin.hostname}:${origin.port}`;
+    return { service: callable(service), port, origin: shown, path: target.path };
   }
   throw notRegistered();
 }
@@ -114,6 +121,10 @@ function names({ metadata, spec, status }: Service, host: string | undefined): b
   const name = `${metadata.name}.${metadata.namespace}`;
   const balancers = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }) => [ip, hostname]);
   return host === spec.clusterIP || host === name || host.startsWith(`${name}.`) || balancers.includes(host);
+}
+
+function schemeOf(port: ServicePortSpec): 'http:' | 'https:' {
+  return speaksTls(port) ? 'https:' : 'http:';
 }
 
 function isTcp(port: ServicePortSpec): boolean {

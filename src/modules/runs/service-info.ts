@@ -80,7 +80,7 @@ export function httpPorts(service: Service, addressing: Addressing, grpcTargets:
   return (service.spec.ports ?? [])
     .filter((port) => !isOther(port, grpcTargets))
     .map((port) => {
-      const scheme = isTls(port) ? 'https' : 'http';
+      const scheme = speaksTls(port) ? 'https' : 'http';
       return {
         name: port.name ?? null,
         port: port.port,
@@ -95,7 +95,8 @@ function isOther(port: ServicePortSpec, grpcTargets: readonly number[]): boolean
   return grpcTargets.includes(Number(port.targetPort ?? port.port));
 }
 
-function isTls(port: ServicePortSpec): boolean {
+/** Whether a port is offered as https: by its protocol or name, or as the port that is https unless it says otherwise. */
+export function speaksTls(port: ServicePortSpec): boolean {
   const protocol = port.appProtocol ?? port.name ?? '';
   return /^https/i.test(protocol) || (port.port === 443 && !/^http$/i.test(protocol));
 }

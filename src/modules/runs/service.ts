@@ -13,6 +13,8 @@ import { type Context, manyRef, serviceRef } from '../../module.ts';
 import { HealthStatus as HealthStatusEnum } from './schema/enums.ts';
 import { ServiceRunFilter as ServiceRunFilterInput } from './schema/inputs.ts';
 
+export { speaksTls } from './service-info.ts';
+
 // GraphQL types that other modules use too, each as a function of the builder.
 export const HealthStatus = HealthStatusEnum;
 export const ServiceRunFilter = ServiceRunFilterInput;

@@ -143,6 +143,12 @@ describe('through the API server', () => {
     expect(api.passed).toEqual([]);
   });
 
+  test('a service of https would be called without a look at its certificate, so it is NOT_SUPPORTED', async () => {
+    const safe = await server.play('safe', answer('no'), { podIPs: ['10.9.0.3'], portName: 'https' });
+    expect(errorsOf(await server.answer({ id: safe.id }))).toEqual(['NOT_SUPPORTED port CERTIFICATE_UNCHECKED']);
+    expect(api.passed).toEqual([]);
+  });
+
   test.each(['/a//b', '/a/./b', '/.', '/a%2Fb', '/%41', '/a!b', "/a'b", '/a%2b', '/%zz', '/%ff', '/a|b', '/a;b%3b'])(
     'the path %s would be cleaned, so it is NOT_SUPPORTED',
     async (path) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Cluster, KubeClient } from '../../../src/k8s/cluster.ts';
 import { endpointSlices, pods, services } from '../../../src/k8s/resources.ts';
 import type { Pod, Service } from '../../../src/k8s/resources.ts';
 import { invoke } from '../../../src/modules/invoke/index.ts';
@@ -7,6 +8,7 @@ import { Runs, type RunView } from '../../../src/modules/runs/service.ts';
 import { type AnyModule, defineModule } from '../../../src/module.ts';
 import { globalId } from '../../../src/schema/ids.ts';
 import { type GraphQLAnswer, type TestServer, type TestServerOptions, startTestServer } from '../../../src/testing.ts';
+import type { Certificate } from '../../k8s/certificates.ts';
 import { type Script, type Upstream, startUpstream } from './upstream.ts';
 
 export const namespace = 'default';
@@ -70,6 +72,10 @@ export interface ServiceParts {
   podMetadata?: Partial<Pod['metadata']>;
   podIPs?: string[];
   ready?: boolean;
+  /** The certificate of a service that is encrypted. */
+  tls?: Certificate;
+  /** @default 'https' for one that is encrypted, else 'http' */
+  portName?: string;
   /** Whether the Pod exists at all. */
   withPod?: boolean;
 }
@@ -77,13 +83,15 @@ export interface ServiceParts {
 /** A run that this test plays: a Service and a Pod made by hand, and the program behind them in this process. */
 export interface PlayedRun {
   id: string;
-  /** `http://<address>:8000` */
+  /** `http://<address>:8000`, or https. */
   url: string;
   upstream: Upstream;
 }
 
 export interface InvokeServer extends TestServer {
   runs: Runs;
+  /** Where runs are played. */
+  namespace: string;
   /** Plays a run whose Pod answers by this script. */
   play(name: string, script: Script | string | Buffer, parts?: ServiceParts): Promise<PlayedRun>;
   /** Resolves once the views and caches are as wanted. */
@@ -95,6 +103,16 @@ export interface InvokeServer extends TestServer {
 
 export const labels = (name: string) => ({ 'app.kubernetes.io/managed-by': 'slipway', 'slipway.dev/run': name });
 
+/** The cluster that services are played on, where it is not the embedded one of the server. */
+export interface Stage {
+  kube: KubeClient;
+  namespace: string;
+  /** One that nobody else has, and on which this process can listen. */
+  nextAddress(): string;
+  /** Makes a Pod with this address, which becomes ready by itself. */
+  addPod(pod: Pod, address: string): Promise<void>;
+}
+
 let addresses = 0;
 /** An address of the embedded range that nobody else has in this process. */
 export const nextAddress = (): string => {
@@ -102,10 +120,19 @@ export const nextAddress = (): string => {
   return `127.${64 + (process.pid % 60)}.${addresses >> 8}.${(addresses % 250) + 1}`;
 };
 
+export type InvokeServerOptions = Omit<TestServerOptions, 'modules'> & { modules?: AnyModule[]; stage?: Stage };
+
+/** A way to services, to tell the same cases to. */
+export interface Way {
+  reach: 'direct' | 'apiserver';
+  open: (options?: InvokeServerOptions) => Promise<InvokeServer>;
+}
+
+/** Pods of the embedded cluster. */
+export const embedded: Way = { reach: 'direct', open: startInvokeServer };
+
 /** A server with runs and invoke, where tests play services. */
-export async function startInvokeServer(
-  options: Omit<TestServerOptions, 'modules'> & { modules?: AnyModule[] } = {},
-): Promise<InvokeServer> {
+export async function startInvokeServer(options: InvokeServerOptions = {}): Promise<InvokeServer> {
   const probe: { runs?: Runs } = {};
   const spy = defineModule({
     name: 'spy',
@@ -117,15 +144,15 @@ export async function startInvokeServer(
   const server = await startTestServer({ ...options, modules: [...(options.modules ?? []), runs, invoke, spy] });
   const views = probe.runs;
   if (!views) throw new Error('the runs module did not start');
+  const { cluster } = server;
+  const stage = options.stage ?? embeddedStage(server);
   const upstreams: Upstream[] = [];
   const until: InvokeServer['until'] = async (check) => {
     const changed = new EventTarget();
     const tell = () => void changed.dispatchEvent(new Event('change'));
     const stops = [
       views.subscribe(tell),
-      ...[services, pods, endpointSlices].map((resource) =>
-        server.cluster.cache(resource as typeof pods).subscribe(tell),
-      ),
+      ...[services, pods, endpointSlices].map((resource) => cluster.cache(resource as typeof pods).subscribe(tell)),
     ];
     try {
       for (;;) {
@@ -150,15 +177,16 @@ export async function startInvokeServer(
   return {
     ...server,
     runs: views,
+    namespace: stage.namespace,
     until,
     answer,
     async play(name, script, parts = {}) {
-      const address = nextAddress();
-      const upstream = await startUpstream(script, address);
+      const upstream = await startUpstream(script, stage.nextAddress(), parts.tls);
       upstreams.push(upstream);
-      await playObjects(server, name, upstream, { podIPs: [address], ...parts });
-      const view = await until(() => found(server, views, name, parts.withPod !== false && parts.ready !== false));
-      return { id: view.id, url: `http://${view.status.service?.url}`, upstream };
+      await playObjects(stage, name, upstream, parts);
+      const withEndpoint = parts.withPod !== false && parts.ready !== false;
+      const view = await until(() => found(cluster, views, { name, namespace: stage.namespace }, withEndpoint));
+      return { id: view.id, url: `${parts.tls ? 'https' : 'http'}://${view.status.service?.url}`, upstream };
     },
     async call({ id }, input = {}) {
       const { data, errors } = await answer({ id, ...input });
@@ -171,73 +199,93 @@ export async function startInvokeServer(
 }
 
 /** The view of a played run, once the caches hold what it needs. */
-function found(server: TestServer, views: Runs, name: string, withEndpoint: boolean): RunView | undefined {
+function found(
+  cluster: Cluster,
+  views: Runs,
+  { name, namespace }: { name: string; namespace: string },
+  withEndpoint: boolean,
+): RunView | undefined {
   const view = views.byId(globalId('ServiceRun', `${namespace}/${name}`));
   if (!view?.objects.service) return undefined;
   if (!withEndpoint) return view;
-  const slices = [...server.cluster.cache(endpointSlices).list(namespace)].filter(
+  const slices = [...cluster.cache(endpointSlices).list(namespace)].filter(
     ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name,
   );
   const ready = slices.some(({ endpoints }) => endpoints?.some(({ conditions }) => conditions?.ready !== false));
-  const pod = server.cluster.cache(pods).get(namespace, `${name}-1`);
+  const pod = cluster.cache(pods).get(namespace, `${name}-1`);
   const conditions = pod?.status?.conditions ?? [];
   return ready && conditions.some(({ type, status }) => type === 'Ready' && status === 'True') ? view : undefined;
 }
 
 async function playObjects(
-  { kube }: TestServer,
+  stage: Stage & { addPod: (pod: Pod, address: string, parts: ServiceParts) => Promise<void> },
   name: string,
   upstream: Upstream,
-  { service, serviceMetadata, pod, podMetadata, podIPs = [], ready = true, withPod = true }: ServiceParts,
+  parts: ServiceParts,
 ): Promise<void> {
+  const { kube, namespace } = stage;
   await kube.create(services, {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name, namespace, labels: labels(name), ...serviceMetadata },
+    metadata: { name, namespace, labels: labels(name), ...parts.serviceMetadata },
     spec: {
       selector: { 'slipway.dev/run': name },
-      ports: [{ name: 'http', port: 8000, targetPort: upstream.port, protocol: 'TCP' }],
-      ...service,
+      ports: [
+        {
+          name: parts.portName ?? (parts.tls ? 'https' : 'http'),
+          port: 8000,
+          targetPort: upstream.port,
+          protocol: 'TCP',
+        },
+      ],
+      ...parts.service,
     },
   });
-  if (!withPod) return;
-  const created = await kube.create(pods, {
+  if (parts.withPod === false) return;
+  const pod: Pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: `${name}-1`, namespace, labels: labels(name), ...podMetadata },
-    // A node that is not there: no kubelet meddles.
-    spec: { nodeName: 'played', containers: [{ name: 'main', image: 'played' }], ...pod },
-  });
+    metadata: { name: `${name}-1`, namespace, labels: labels(name), ...parts.podMetadata },
+    spec: { containers: [{ name: 'main', image: 'played' }], ...parts.pod },
+  };
+  await stage.addPod(pod, upstream.address, parts);
+}
+
+function embeddedStage({ kube }: TestServer) {
+  return {
+    ...{ kube, namespace, nextAddress },
+    async addPod(pod: Pod, address: string, { podIPs = [address], ready = true }: ServiceParts = {}): Promise<void> {
+      // A node that is not there: no kubelet meddles.
+      const created = await kube.create(pods, { ...pod, spec: { nodeName: 'played', ...pod.spec } });
+      await kube.replace(pods, { ...created, status: podStatus(podIPs, ready) }, { subresource: 'status' });
+    },
+  };
+}
+
+function podStatus(podIPs: string[], ready: boolean): NonNullable<Pod['status']> {
   const condition = {
     status: ready ? ('True' as const) : ('False' as const),
     lastTransitionTime: '2026-01-01T00:00:00Z',
   };
-  await kube.replace(
-    pods,
-    {
-      ...created,
-      status: {
-        phase: 'Running',
-        podIP: podIPs[0] ?? '',
-        podIPs: podIPs.map((ip) => ({ ip })),
-        conditions: [
-          { type: 'Ready', ...condition },
-          { type: 'ContainersReady', ...condition },
-        ],
-        containerStatuses: [
-          {
-            name: 'main',
-            image: 'played',
-            imageID: '',
-            ready,
-            restartCount: 0,
-            state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
-          },
-        ],
+  return {
+    phase: 'Running',
+    podIP: podIPs[0] ?? '',
+    podIPs: podIPs.map((ip) => ({ ip })),
+    conditions: [
+      { type: 'Ready', ...condition },
+      { type: 'ContainersReady', ...condition },
+    ],
+    containerStatuses: [
+      {
+        name: 'main',
+        image: 'played',
+        imageID: '',
+        ready,
+        restartCount: 0,
+        state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
       },
-    },
-    { subresource: 'status' },
-  );
+    ],
+  };
 }
 
 /** `CODE field reason` of each error of an answer. */

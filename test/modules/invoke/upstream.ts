@@ -1,4 +1,6 @@
-import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
+import { type AddressInfo, type Socket, createServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Certificate } from '../../k8s/certificates.ts';
 
 /** A raw TCP service that answers as it is told, whatever HTTP says about it. */
 export interface Upstream extends AsyncDisposable {
@@ -18,12 +20,16 @@ export interface Upstream extends AsyncDisposable {
 export type Script = (socket: Socket, request: string) => void;
 
 /** Runs `script` once for each connection, as soon as the head of a request and its body are in. */
-export async function startUpstream(first: Script | string | Buffer, host = '127.0.0.1'): Promise<Upstream> {
+export async function startUpstream(
+  first: Script | string | Buffer,
+  host = '127.0.0.1',
+  tls?: Certificate,
+): Promise<Upstream> {
   let script = first;
   const requests: string[] = [];
   const sockets = new Set<Socket>();
   const waiting: ((socket: Socket) => void)[] = [];
-  const server: Server = createServer((socket) => {
+  const accept = (socket: Socket) => {
     const index = requests.push('') - 1;
     const own = requests;
     let started = false;
@@ -38,7 +44,8 @@ export async function startUpstream(first: Script | string | Buffer, host = '127
       else socket.end(script);
       waiting.shift()?.(socket);
     });
-  });
+  };
+  const server = tls ? createTlsServer(tls, accept) : createServer(accept);
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
     address: host,

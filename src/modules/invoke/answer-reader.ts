@@ -1,4 +1,4 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Wire } from './connections.ts';
 import { CallFailure, brokeOff } from './failure.ts';
 
@@ -7,10 +7,12 @@ const maxHeadBytes = 16_384;
 const headEnd = '\r\n\r\n';
 
 /**
- * A socket that leaves out what undici can't take, and catches what it lets pass: interim answers (it ends the
- * connection at a 100 nobody asked for), bytes after the declared length of a body, and bytes nobody asked for.
+ * Stands between a socket and undici: leaves out what undici can't take, and catches what it lets pass: interim answers
+ * (it ends the connection at a 100 nobody asked for), bytes after the declared length of a body, and bytes nobody asked for.
  */
-export class AnswerSocket extends Socket implements Wire {
+export class AnswerReader implements Wire {
+  readonly #socket: Socket;
+  readonly #push: Socket['push'];
   /** What came of an answer whose head is not complete; null once it is. */
   #head: Buffer | null = null;
   #interim = 0;
@@ -18,6 +20,14 @@ export class AnswerSocket extends Socket implements Wire {
   #left: number | null = 0;
   #bodyless = false;
   #framed = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#push = socket.push.bind(socket);
+    socket.push = (chunk: Buffer | null, encoding) => this.#take(chunk, encoding);
+    const destroy = socket.destroy.bind(socket);
+    socket.destroy = (error) => destroy(endOf(error));
+  }
 
   /** An answer to a request of this method is to come. */
   expect(method: string): void {
@@ -32,33 +42,27 @@ export class AnswerSocket extends Socket implements Wire {
   rest(): boolean {
     const clean = this.#framed && (this.#left === null || this.#left === 0);
     this.#left = 0;
-    return clean && !this.destroyed;
-  }
-
-  /** undici takes a reset for the proper end of a body that only the end of its connection ends. */
-  override destroy(error?: Error): this {
-    const reset = error !== undefined && 'code' in error && error.code === 'ECONNRESET';
-    return super.destroy(reset ? new CallFailure('PROTOCOL_ERROR', brokeOff) : error);
+    return clean && !this.#socket.destroyed;
   }
 
   isDestroyed(): boolean {
-    return this.destroyed;
+    return this.#socket.destroyed;
   }
 
-  override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+  #take(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
     if (chunk === null) {
       // The rest of a head that never ended is for the parser to refuse.
-      if (this.#head?.length) super.push(this.#head);
+      if (this.#head?.length) this.#push(this.#head);
       this.#head = null;
-      return super.push(null);
+      return this.#push(null);
     }
     const passed = this.#head
       ? this.#begin(this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk]))
       : chunk;
     if (!passed) return true;
     if (this.#left !== null) this.#left -= passed.length;
-    if (this.#left === null || this.#left >= 0) return super.push(passed, encoding);
-    this.destroy(new CallFailure('PROTOCOL_ERROR', 'The answer is longer than it said.'));
+    if (this.#left === null || this.#left >= 0) return this.#push(passed, encoding);
+    this.#socket.destroy(new CallFailure('PROTOCOL_ERROR', 'The answer is longer than it said.'));
     return false;
   }
 
@@ -80,7 +84,7 @@ export class AnswerSocket extends Socket implements Wire {
         return rest;
       }
       if (++this.#interim > maxInterimAnswers) {
-        this.destroy(new CallFailure('PROTOCOL_ERROR', 'The service sent too many interim answers.'));
+        this.#socket.destroy(new CallFailure('PROTOCOL_ERROR', 'The service sent too many interim answers.'));
         return null;
       }
       rest = rest.subarray(end + headEnd.length);
@@ -95,4 +99,10 @@ export class AnswerSocket extends Socket implements Wire {
     if (!bodyless && lengths.length === 1 && !chunked) this.#left = Number(lengths[0]?.[1]);
     this.#framed = !bodyless && head.startsWith('HTTP/1.1') && chunked !== (lengths.length === 1);
   }
+}
+
+/** undici takes a reset for the proper end of a body that only the end of its connection ends. */
+function endOf(error: Error | undefined): Error | undefined {
+  const reset = error !== undefined && 'code' in error && error.code === 'ECONNRESET';
+  return reset ? new CallFailure('PROTOCOL_ERROR', brokeOff) : error;
 }

@@ -1,0 +1,206 @@
+import { brotliCompressSync, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type InvokeServer, type PlayedRun, type Way } from './surface.ts';
+import { type Script, answer, flood } from './upstream.ts';
+
+const maxResponseBytes = 1_048_576;
+
+/** What services may answer without harm, whatever the way to them. */
+export function hostileAnswersContract({ open }: Way): void {
+  let server: InvokeServer;
+  let run: PlayedRun;
+  beforeAll(async () => {
+    server = await open();
+    run = await server.play('evil', '');
+  });
+  afterAll(() => server.stop());
+
+  async function called(script: Script | string | Buffer, input: object = {}) {
+    run.upstream.answerWith(script);
+    const invocation = await server.call(run, input);
+    await run.upstream.idle();
+    return { ...invocation, connections: run.upstream.requests.length };
+  }
+
+  describe('what is not HTTP', () => {
+    test.each([
+      ['an SMTP banner', '220 mail.internal.example ESMTP\r\n'],
+      ['a Redis error', '-ERR wrong number of arguments\r\n'],
+      ['a TLS alert', Buffer.from('15030100020228', 'hex')],
+      ['HTTP/0.9', '<html>old</html>'],
+      ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+      ['no status', 'HTTP/1.1\r\n\r\n'],
+      ['status 000', 'HTTP/1.1 000 X\r\ncontent-length: 0\r\n\r\n'],
+      ['status 999', 'HTTP/1.1 999 X\r\ncontent-length: 0\r\n\r\n'],
+      ['switching protocols', 'HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'],
+      ['a bad chunk size', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n'],
+      [
+        'length and chunks',
+        'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+      ],
+      ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabc'],
+      ['a length that is no number', 'HTTP/1.1 200 OK\r\ncontent-length: +3\r\n\r\nabc'],
+      ['a length too long', 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\nabc'],
+      ['a length too short', 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1\r\n\r\nabc'],
+      ['cut chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'],
+      ['a NUL in a header', 'HTTP/1.1 200 OK\r\nx-a: b\0c\r\ncontent-length: 0\r\n\r\n'],
+      ['a header without a name', 'HTTP/1.1 200 OK\r\n: b\r\ncontent-length: 0\r\n\r\n'],
+      ['large headers', `HTTP/1.1 200 OK\r\nx-a: ${'b'.repeat(20_000)}\r\ncontent-length: 0\r\n\r\n`],
+      ['a thousand headers', `HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(1000)}content-length: 0\r\n\r\n`],
+      ['eleven interim answers', `${'HTTP/1.1 103 X\r\n\r\n'.repeat(11)}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n`],
+      ['nothing', ''],
+    ])('%s is a protocol error that repeats nothing of it', async (_, bytes) => {
+      const { outcome, message, connections } = await called(bytes);
+      expect(outcome).toBe('PROTOCOL_ERROR');
+      expect(message).toMatch(/^The (answer|service) /);
+      expect(message).not.toMatch(/mail|ERR|127\.|old|parse/i);
+      expect(connections).toBe(1);
+    });
+
+    test.each([
+      ['before an answer', '', null],
+      ['within the head', 'HTTP/1.1 200 OK\r\ncontent-', null],
+      [
+        'within the body',
+        'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc',
+        { status: 200, body: 'abc', truncated: true },
+      ],
+    ])('a reset %s is a protocol error, and nothing is sent again', async (_, bytes, shown) => {
+      const { outcome, response, connections } = await called((socket) =>
+        socket.write(bytes, () => socket.resetAndDestroy()),
+      );
+      expect(outcome).toBe('PROTOCOL_ERROR');
+      expect(response && { status: response.status, body: response.body, truncated: response.truncated }).toEqual(
+        shown,
+      );
+      expect(connections).toBe(1);
+    });
+
+    test('one call is at most one request, whatever happens to the connection', async () => {
+      let count = 0;
+      run.upstream.answerWith((socket) => {
+        count += 1;
+        if (count % 3 === 0) socket.resetAndDestroy();
+        else if (count % 3 === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-', () => socket.resetAndDestroy());
+        else socket.end();
+      });
+      for (let n = 0; n < 60; n++) {
+        const { outcome } = await server.call(run, { method: n % 2 ? 'GET' : 'POST', body: 'x' });
+        expect(outcome).toBe('PROTOCOL_ERROR');
+      }
+      expect(count).toBe(60);
+    });
+
+    test('what comes after an answer is never the answer to the next call', async () => {
+      const evil = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\nevil';
+      const good = Buffer.from('HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\ngood');
+      run.upstream.answerWith((socket) => {
+        socket.write(good, () => setImmediate(() => socket.write(evil)));
+        socket.on('data', () => socket.write(good));
+      });
+      for (let n = 0; n < 50; n++) {
+        const { outcome, message, response } = await server.call(run);
+        // Where both come at once the answer itself is wrong.
+        expect(['COMPLETED null good', 'PROTOCOL_ERROR The answer is longer than it said. undefined']).toContain(
+          `${outcome} ${message} ${response?.body}`,
+        );
+      }
+    });
+
+    test('a service that closes connections without a word fails no call', async () => {
+      const good = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\ngood';
+      run.upstream.answerWith((socket) => socket.end(good));
+      for (let n = 0; n < 50; n++) expect(await server.call(run)).toMatchObject({ outcome: 'COMPLETED' });
+      run.upstream.answerWith((socket) => socket.write(good, () => socket.resetAndDestroy()));
+      for (let n = 0; n < 50; n++) expect((await server.call(run)).outcome).toMatch(/^(COMPLETED|PROTOCOL_ERROR)$/);
+      expect(run.upstream.requests).toHaveLength(50);
+    });
+
+    test('a refused connection is unreachable', async () => {
+      const gone = await server.play('gone', '');
+      await gone.upstream[Symbol.asyncDispose]();
+      const { outcome, message, response } = await server.call(gone);
+      expect({ outcome, message, response }).toEqual({
+        outcome: 'UNREACHABLE',
+        message: 'The service refused the connection.',
+        response: null,
+      });
+    });
+  });
+
+  describe('bodies that are too large or damaged', () => {
+    const zeros = Buffer.alloc(200_000_000, 'a');
+    test.each([
+      ['gzip', gzipSync(zeros)],
+      ['deflate', deflateRawSync(zeros)],
+      ['br', brotliCompressSync(zeros)],
+      ['zstd', zstdCompressSync(zeros)],
+      ['gzip, gzip', gzipSync(gzipSync(zeros))],
+    ])('a %s bomb is stopped at the cap', async (encoding, body) => {
+      expect(body.length).toBeLessThan(200_000);
+      const { outcome, message, response } = await called(answer(body, { 'content-encoding': encoding }));
+      expect(outcome).toBe('RESPONSE_TOO_LARGE');
+      expect(message).toMatch(/larger than 1048576 bytes/);
+      expect(response).toMatchObject({ bodyBytes: maxResponseBytes, truncated: true, status: 200 });
+    });
+
+    test('an endless run of empty gzip members is stopped too', async () => {
+      const members = Buffer.concat(Array.from({ length: 2000 }, () => gzipSync('')));
+      const { outcome } = await called((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-encoding: gzip\r\n\r\n');
+        flood(socket, members);
+      });
+      expect(outcome).toBe('RESPONSE_TOO_LARGE');
+    });
+
+    test('an endless body is cut at the cap, and the connection closed', async () => {
+      const { outcome, response } = await called((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n');
+        flood(socket, 'ab'.repeat(8192));
+      });
+      expect(outcome).toBe('RESPONSE_TOO_LARGE');
+      expect(response).toMatchObject({ bodyBytes: maxResponseBytes, truncated: true });
+    });
+
+    test('a body of exactly the cap is whole, one more byte is cut', async () => {
+      const whole = await called(answer('x'.repeat(maxResponseBytes)));
+      expect(whole).toMatchObject({
+        outcome: 'COMPLETED',
+        response: { truncated: false, bodyBytes: maxResponseBytes },
+      });
+      const cut = await called(answer('x'.repeat(maxResponseBytes + 1)));
+      expect(cut).toMatchObject({
+        outcome: 'RESPONSE_TOO_LARGE',
+        response: { truncated: true, bodyBytes: maxResponseBytes },
+      });
+    });
+
+    test.each([
+      ['gzip', Buffer.from('not gzip at all')],
+      ['gzip', gzipSync('x'.repeat(1000)).subarray(0, 20)],
+      ['deflate', Buffer.from('\xff\xff\xff\xff')],
+      ['br', Buffer.from('nonsense, no brotli')],
+      ['zstd', Buffer.from('nonsense, no zstd')],
+    ])('a damaged %s body is a protocol error with its status', async (encoding, body) => {
+      const { outcome, response } = await called(answer(body, { 'content-encoding': encoding }));
+      expect({ outcome, status: response?.status }).toEqual({ outcome: 'PROTOCOL_ERROR', status: 200 });
+    });
+
+    test.each(['compress', 'gzip, gzip, gzip, gzip', 'constructor'])(
+      'an encoding "%s" is not decoded',
+      async (encoding) => {
+        const { outcome, response } = await called(answer('abc', { 'content-encoding': encoding }));
+        expect({ outcome, body: response?.body }).toEqual({ outcome: 'UNSUPPORTED_CONTENT', body: null });
+      },
+    );
+  });
+
+  test('JSON nested 100,000 times, a line of 64 KiB and scripts are inert text', async () => {
+    const texts = ['['.repeat(60_000), 'x'.repeat(65_000), '<script>alert(1)</script>\u001b[2J\u202e'];
+    for (const text of texts) {
+      const { outcome, response } = await called(answer(text, { 'content-type': 'application/json' }));
+      expect({ outcome, body: response?.body }).toEqual({ outcome: 'COMPLETED', body: text });
+    }
+    expect(await server.data('{ viewer { name } }')).toEqual({ viewer: { name: 'local' } });
+  });
+}

@@ -1,0 +1,223 @@
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { type HeldClock, holdTimers } from './held-clock.ts';
+import { type Invocation, type InvokeServer, type PlayedRun, type Way, errorsOf, invocationFields } from './surface.ts';
+import { type Script, answer, flood } from './upstream.ts';
+
+interface Chunk {
+  text: string;
+  final: boolean;
+  invocation: Invocation | null;
+}
+
+const document = `subscription ($input: InvokeServiceInput!) {
+  invokeServiceStream(input: $input) { text final invocation { ${invocationFields} } }
+}`;
+const idleMs = 30_013;
+const totalMs = 600_011;
+const maxBytes = 100_000;
+
+/** What every way to a service must do with an answer that comes bit by bit. */
+export function streamContract({ open: openServer }: Way): void {
+  let server: InvokeServer;
+  let run: PlayedRun;
+  let clock: HeldClock;
+  beforeAll(async () => {
+    clock = holdTimers(idleMs, totalMs);
+    const invoke = { streamIdleTimeoutMs: idleMs, streamTimeoutMs: totalMs, streamMaxBytes: maxBytes };
+    server = await openServer({ clock, config: { invoke } });
+    run = await server.play('chat', '');
+  });
+  afterAll(() => server.stop());
+
+  const closing = (socket: Socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+  const head = (type: string, more = '') => `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n${more}\r\n`;
+
+  /** A stream that is under way: what came of it, one by one. */
+  async function open(script: Script | string | Buffer, transport: 'ws' | 'sse' = 'ws', input: object = {}) {
+    run.upstream.answerWith(script);
+    const arrived = run.upstream.next();
+    const answers = server.subscribe<{ invokeServiceStream: Chunk }>(
+      document,
+      { input: { id: run.id, ...input } },
+      transport,
+    );
+    const next = async (): Promise<Chunk> => {
+      const { value, done } = await answers.next();
+      if (done || !value.data) throw new Error(JSON.stringify(value ?? 'the end'));
+      return value.data.invokeServiceStream;
+    };
+    const first = next();
+    const socket = await arrived;
+    return { answers, socket, first: await first, next };
+  }
+
+  /** All of a stream. */
+  async function read(script: Script | string | Buffer, input: object = {}) {
+    run.upstream.answerWith(script);
+    const chunks: Chunk[] = [];
+    for await (const { data } of server.subscribe<{ invokeServiceStream: Chunk }>(document, {
+      input: { id: run.id, ...input },
+    })) {
+      if (data) chunks.push(data.invokeServiceStream);
+    }
+    const last = chunks.at(-1);
+    if (!last?.final || !last.invocation) throw new Error('no end');
+    return { chunks, invocation: last.invocation, text: chunks.map(({ text }) => text).join('') };
+  }
+
+  const newest = async () =>
+    (
+      await server.data<{ invocations: { nodes: Invocation[] } }>(
+        `{ invocations(first: 1) { nodes { ${invocationFields} } } }`,
+      )
+    ).invocations.nodes[0];
+
+  describe('passing on', () => {
+    test.each(['ws', 'sse'] as const)('over %s each piece is there before the next is sent', async (transport) => {
+      const stream = await open((socket) => socket.write(head('text/event-stream')), transport);
+      expect(stream.first).toMatchObject({ text: '', final: false, invocation: { outcome: 'IN_PROGRESS' } });
+      expect(stream.first.invocation?.response).toMatchObject({ status: 200, contentType: 'text/event-stream' });
+      for (const piece of ['data: a\n\n', 'data: b\n\n', 'data: [DONE]\n\n']) {
+        stream.socket.write(piece);
+        expect(await stream.next()).toEqual({ text: piece, final: false, invocation: null });
+      }
+      stream.socket.end();
+      const last = await stream.next();
+      expect(last).toMatchObject({ text: '', final: true, invocation: { outcome: 'COMPLETED', message: null } });
+      expect((await stream.answers.next()).done).toBe(true);
+      const kept = await newest();
+      expect(kept?.id).toBe(last.invocation?.id);
+      expect(kept).toMatchObject({
+        outcome: 'COMPLETED',
+        response: { status: 200, body: 'data: a\n\ndata: b\n\ndata: [DONE]\n\n', bodyBytes: 32, truncated: false },
+      });
+    });
+
+    test.each(['application/x-ndjson', 'text/plain', 'application/json'])('%s streams too', async (type) => {
+      const { text, invocation } = await read(
+        `${head(type, 'transfer-encoding: chunked\r\n')}2\r\n1\n\r\n2\r\n2\n\r\n0\r\n\r\n`,
+      );
+      expect({ text, outcome: invocation.outcome }).toEqual({ text: '1\n2\n', outcome: 'COMPLETED' });
+    });
+
+    test('pieces end at characters, whatever the charset', async () => {
+      for (const [charset, bytes] of [
+        ['utf-8', Buffer.from('é€𝄞')],
+        ['utf-16le', Buffer.from('é€𝄞', 'utf16le')],
+      ] as const) {
+        const stream = await open((socket) => socket.write(head(`text/plain; charset=${charset}`)));
+        const texts: string[] = [];
+        for (const byte of bytes)
+          await new Promise<void>((resolve) => void stream.socket.write(Buffer.of(byte), () => resolve()));
+        stream.socket.end();
+        for (let chunk = await stream.next(); !chunk.final; chunk = await stream.next()) texts.push(chunk.text);
+        expect(texts.join('')).toBe('é€𝄞');
+        expect(texts.filter((text) => !text.isWellFormed() || text.includes('\ufffd'))).toEqual([]);
+      }
+    });
+
+    test('a compressed stream is decoded', async () => {
+      const { text } = await read(
+        answer(gzipSync('data: x\n\n'), { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }),
+      );
+      expect(text).toBe('data: x\n\n');
+    });
+
+    test('an error status is data', async () => {
+      const { text, invocation } = await read(
+        answer('{"error":1}', { 'content-type': 'application/json' }, '429 Slow Down'),
+      );
+      expect(text).toBe('{"error":1}');
+      expect(invocation).toMatchObject({ outcome: 'COMPLETED', response: { status: 429, statusText: 'Slow Down' } });
+    });
+  });
+
+  describe('ends that are none', () => {
+    test('what is no text, whatever it is called', async () => {
+      for (const script of [
+        answer('x', { 'content-type': 'image/png' }),
+        answer(Buffer.from('a\0b'), { 'content-type': 'text/event-stream' }),
+        answer(Buffer.from('\x89PNG\r\n', 'latin1'), { 'content-type': 'text/plain' }),
+      ]) {
+        const { text, invocation } = await read(script);
+        expect({ text, outcome: invocation.outcome }).toEqual({ text: '', outcome: 'UNSUPPORTED_CONTENT' });
+        expect(invocation.response).toMatchObject({ status: 200, body: null });
+      }
+    });
+
+    test('too much is cut at the limit, and the connection closed', async () => {
+      const { text, invocation } = await read((socket) => {
+        socket.write(head('text/plain'));
+        flood(socket, 'ab'.repeat(5000));
+      });
+      expect(text).toHaveLength(maxBytes);
+      expect(invocation).toMatchObject({
+        outcome: 'RESPONSE_TOO_LARGE',
+        response: { bodyBytes: maxBytes, truncated: true },
+      });
+      await run.upstream.idle();
+    });
+
+    test('a reset keeps what came', async () => {
+      const stream = await open((socket) => socket.write(head('text/plain')));
+      stream.socket.write('half');
+      expect(await stream.next()).toMatchObject({ text: 'half' });
+      stream.socket.resetAndDestroy();
+      expect(await stream.next()).toMatchObject({
+        final: true,
+        invocation: { outcome: 'PROTOCOL_ERROR', response: { body: 'half', truncated: true } },
+      });
+    });
+
+    test.each([
+      ['silence', idleMs, `The service sent nothing for ${idleMs} ms.`],
+      ['length', totalMs, `The service did not finish within ${totalMs} ms.`],
+    ])('%s has a limit', async (_, ms, message) => {
+      const stream = await open((socket) => socket.write(head('text/plain')));
+      stream.socket.write('begun');
+      expect(await stream.next()).toMatchObject({ text: 'begun' });
+      const closed = closing(stream.socket);
+      await clock.fire(ms);
+      expect(await stream.next()).toMatchObject({
+        final: true,
+        invocation: { outcome: 'TIMEOUT', message, response: { body: 'begun', truncated: true } },
+      });
+      await closed;
+    });
+
+    test.each(['ws', 'sse'] as const)('a caller who leaves over %s ends the call at the service', async (transport) => {
+      const stream = await open((socket) => socket.write(head('text/plain')), transport);
+      stream.socket.write('begun');
+      expect(await stream.next()).toMatchObject({ text: 'begun' });
+      const closed = closing(stream.socket);
+      await stream.answers.return?.();
+      await closed;
+      const { outcome, response } = (await newest()) ?? {};
+      expect({ outcome, body: response?.body, truncated: response?.truncated }).toEqual({
+        outcome: 'CANCELLED',
+        body: 'begun',
+        truncated: true,
+      });
+    });
+
+    test('refusals come before the first piece', async () => {
+      run.upstream.answerWith(answer('no'));
+      for (const input of [
+        { path: '//' },
+        { headers: [{ name: 'Cookie', value: 'a' }] },
+        { url: 'http://evil.example/' },
+      ]) {
+        const answers = server.subscribe(document, { input: { id: run.id, ...input } });
+        const refused = await answers.next().then(
+          ({ value }) => errorsOf(value ?? {}),
+          (errors: { extensions: { code: string } }[]) => errors.map(({ extensions }) => extensions.code),
+        );
+        expect(refused[0]).toMatch(/^(INVALID|HEADER_NOT_ALLOWED|TARGET_NOT_ALLOWED)/);
+        expect(await newest()).toMatchObject({ outcome: 'REFUSED' });
+      }
+      expect(run.upstream.requests).toEqual([]);
+    });
+  });
+}

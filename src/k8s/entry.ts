@@ -1,12 +1,14 @@
 import type { Watch } from './cluster.ts';
 import { type Omitted, createCut } from './json-cut.ts';
+import { afterBlanks } from './json-text.ts';
+import type { ReadItem } from './list-stream.ts';
 import { type KubeObject, type Resource, apiVersionOf } from './resources.ts';
 import type { Sharing } from './sharing.ts';
 
 /** How objects of one kind come in, as small as they can be. */
 export interface Entry<T extends KubeObject> {
-  /** The JSON of an object, whose bytes are overwritten. */
-  read(json: Buffer): T;
+  /** Reads the object that begins at `start` of a list's JSON; null when it does not end there. */
+  read: ReadItem<T>;
   /** The JSON of a watch event. */
   readEvent(json: Buffer): unknown;
   /** Shares what the object has in common with others, above all with the one it replaces. */
@@ -25,12 +27,19 @@ export function createEntry<T extends KubeObject>(
   const omitted = treeOf([...omittedOfAll, ...omits]);
   const metadata = (omitted.metadata ??= {});
   metadata.annotations = { ...metadata.annotations, [lastApplied]: null };
-  const [cut, cutEvent] = [createCut(omitted), createCut({ object: omitted })];
   // Items of built-in kinds come without them. Of two members with one name the last counts.
-  const kind = JSON.stringify({ apiVersion: apiVersionOf(resource), kind: resource.kind }).slice(0, -1);
+  const cut = createCut(omitted, { apiVersion: apiVersionOf(resource), kind: resource.kind });
+  const cutEvent = createCut({ object: omitted });
   return {
-    read: (json) => JSON.parse(`${kind},${cut(json).toString('utf8', 1)}`) as T,
-    readEvent: (line) => JSON.parse(cutEvent(line).toString('utf8')),
+    read(json, start) {
+      const left = cut(json, start);
+      return left && { item: JSON.parse(left.text) as T, end: left.end };
+    },
+    readEvent(line) {
+      const left = cutEvent(line, afterBlanks(line, 0));
+      // What is after the event belongs to no JSON.
+      return JSON.parse(left ? left.text + line.toString('utf8', left.end) : line.toString());
+    },
     keep(object, previous) {
       if (previous) sharing.share(previous);
       return sharing.share(object);

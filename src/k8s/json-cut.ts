@@ -1,15 +1,30 @@
 import { ApiError } from './api-error.ts';
+import {
+  afterBlanks,
+  afterText,
+  afterValue,
+  closeBrace,
+  closeBracket,
+  colon,
+  comma,
+  openBrace,
+  openBracket,
+  quote,
+} from './json-text.ts';
 
 /** Members to leave out, by their steps: null where one ends. `*` stands for each item, or any other member. */
 export interface Omitted {
   [step: string]: Omitted | null;
 }
 
-/** Takes what is omitted out of a JSON object's bytes, which are overwritten. */
-export type Cut = (json: Buffer) => Buffer;
+/** What is left of an object's text, and where the object ends. */
+export interface Left {
+  text: string;
+  end: number;
+}
 
-const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a];
-const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
+/** Reads the object that begins at `start` of some bytes; null when it does not end in them. */
+export type Cut = (json: Buffer, start: number) => Left | null;
 
 interface Node {
   /** null: left out. */
@@ -29,53 +44,54 @@ function nodeOf(omitted: Omitted): Node {
   };
 }
 
+/** Where texts are put together, one at a time. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** There may be more to come. */
+const unfinished = new Error('the object does not end here');
+
 /**
  * Half of an object's text may be managed fields. What is never parsed needs no memory for a moment either, and what is
  * parsed without it is smaller than an object from which members were deleted, which V8 keeps as a hash table. The text is
- * not checked beyond what that takes: that is for the parser of what is left.
+ * not checked beyond what that takes: that is for the parser of what is left. `first` are members that it begins with.
  */
-export function createCut(omitted: Omitted): Cut {
+export function createCut(omitted: Omitted, first?: object): Cut {
   const root = nodeOf(omitted);
+  const beginning = Buffer.from(first ? `${JSON.stringify(first).slice(0, -1)},` : '{');
   let json: Buffer = Buffer.alloc(0);
   let at = 0;
-  /** What is kept: up to `written`, and from `from` on what was not moved there yet. */
-  let written = 0;
-  let from = 0;
+  /** What is left out: pairs of where it begins and ends. */
+  const gaps: number[] = [];
 
-  /** Keeps what stands before `start`, and goes on at `end`. */
   function leaveOut(start: number, end: number): void {
-    if (written !== from) json.copyWithin(written, from, start);
-    written += start - from;
-    from = end;
-  }
-
-  function blanks(): void {
-    for (let byte = json[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = json[at])
-      at += 1;
+    // One that begins where the last ends is one with it.
+    if (gaps.at(-1) === start) gaps[gaps.length - 1] = end;
+    else gaps.push(start, end);
   }
 
   function expect(byte: number): void {
-    if (json[at] !== byte) throw new ApiError(0, 'BadAnswer', 'the API server sent something else than JSON');
+    if (json[at] !== byte) {
+      throw at < json.length
+        ? new ApiError(0, 'BadAnswer', 'the API server sent something else than JSON')
+        : unfinished;
+    }
     at += 1;
   }
 
-  function text(): void {
-    expect(quote);
-    at = afterText(json, at);
-    if (at > json.length) expect(quote);
+  function goTo(end: number): void {
+    if (end > json.length) throw unfinished;
+    at = end;
   }
 
-  /** A value that is kept or left out as it is. */
-  function skip(): void {
-    at = afterValue(json, at);
-    if (at > json.length) expect(closeBrace);
+  function blanks(): void {
+    at = afterBlanks(json, at);
   }
 
   /** True when nothing is left of what was an object. */
   function value(node: Node | undefined): boolean {
     if (node && json[at] === openBrace) return members(node);
     if (node?.any && json[at] === openBracket) items(node.any);
-    else skip();
+    else goTo(afterValue(json, at));
     return false;
   }
 
@@ -107,8 +123,8 @@ export function createCut(omitted: Omitted): Cut {
       blanks();
       expect(colon);
       blanks();
-      const isKept = below !== null && !isEmptied(below, kept ? start : begin);
-      if (below === null) skip();
+      const isKept = below !== null && !isEmptied(below);
+      if (below === null) goTo(afterValue(json, at));
       blanks();
       const isLast = json[at] !== comma;
       if (isLast && json[at] !== closeBrace) expect(closeBrace);
@@ -123,69 +139,56 @@ export function createCut(omitted: Omitted): Cut {
     }
   }
 
-  /** Reads a member's value; when nothing is left of it, nothing of it counts as written. */
-  function isEmptied(below: Node | undefined, start: number): boolean {
-    if (!below) {
-      skip();
-      return false;
-    }
-    leaveOut(start, start);
-    const before = written;
+  /** Reads a member's value. When nothing is left of it, it goes as a whole. */
+  function isEmptied(below: Node | undefined): boolean {
+    const before = gaps.length;
     const emptied = value(below);
-    if (emptied) [written, from] = [before, start];
+    if (emptied) gaps.length = before;
     return emptied;
   }
 
   function memberOf(node: Node): Node | null | undefined {
-    const start = at + 1;
-    text();
-    const length = at - 1 - start;
-    for (const { key, below } of node.members) {
-      if (key.length === length && json.compare(key, 0, length, start, at - 1) === 0) return below;
-    }
+    expect(quote);
+    const start = at;
+    goTo(afterText(json, at));
+    for (const { key, below } of node.members) if (isAt(json, start, at - 1, key)) return below;
     return node.any;
   }
 
-  return (bytes) => {
+  /** The object without its gaps and with what it begins with. */
+  function leftOf(start: number): string {
+    const most = beginning.length + at - start;
+    const room = most <= scratch.length ? scratch : Buffer.allocUnsafe(most);
+    let written = beginning.copy(room);
+    let from = start + 1;
+    for (let index = 0; index < gaps.length; index += 2) {
+      written += json.copy(room, written, from, gaps[index]);
+      from = gaps[index + 1] ?? at;
+    }
+    written += json.copy(room, written, from, at);
+    return room.toString('utf8', 0, written);
+  }
+
+  return (bytes, start) => {
     json = bytes;
-    [at, written, from] = [0, 0, 0];
+    gaps.length = 0;
     try {
-      blanks();
+      at = start;
+      expect(openBrace);
+      at = start;
       value(root);
-      leaveOut(json.length, json.length);
-      return json.subarray(0, written);
+      return { text: leftOf(start), end: at };
+    } catch (error) {
+      if (error === unfinished) return null;
+      throw error;
     } finally {
       json = Buffer.alloc(0);
     }
   };
 }
 
-/** Where the text ends that begins before `at`; beyond the end when it does not. */
-function afterText(json: Buffer, at: number): number {
-  const { length } = json;
-  for (let next = at; next < length; next += 1) {
-    const byte = json[next];
-    if (byte === quote) return next + 1;
-    if (byte === backslash) next += 1;
-  }
-  return length + 1;
-}
-
-/** Where the value ends that begins at `at`, with what blanks follow a number; beyond the end when it does not. */
-function afterValue(json: Buffer, at: number): number {
-  const { length } = json;
-  let depth = 0;
-  for (let next = at; next < length; next += 1) {
-    const byte = json[next];
-    if (byte === quote) {
-      next = afterText(json, next + 1) - 1;
-      if (depth === 0) return next + 1;
-    } else if (byte === openBrace || byte === openBracket) depth += 1;
-    else if (byte === closeBrace || byte === closeBracket) {
-      if (depth === 0) return next;
-      depth -= 1;
-      if (depth === 0) return next + 1;
-    } else if (byte === comma && depth === 0) return next;
-  }
-  return length + 1;
+function isAt(json: Buffer, start: number, end: number, key: Buffer): boolean {
+  if (key.length !== end - start) return false;
+  for (let index = 0; index < key.length; index += 1) if (json[start + index] !== key[index]) return false;
+  return true;
 }

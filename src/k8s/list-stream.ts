@@ -1,37 +1,40 @@
 import { nextTurn, turnIsOver } from '../turns.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeList } from './cluster.ts';
+import {
+  afterBlanks,
+  afterText,
+  afterValue,
+  closeBracket,
+  colon,
+  comma,
+  openBrace,
+  openBracket,
+  quote,
+} from './json-text.ts';
 import type { KubeObject } from './resources.ts';
 
-const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
-const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
+/** Reads the item that begins at `start`; null when the bytes end before it does. They are overwritten afterwards. */
+export type ReadItem<T> = (json: Buffer, start: number) => { item: T; end: number } | null;
+
+const smallest = 64 * 1024;
 const longestItem = 64 * 1024 * 1024;
 
-/**
- * Reads a list while it comes in, item by item, so that never more of its text is in memory than one item's. The bytes that
- * `read` gets are its own.
- */
+/** Reads a list while it comes in, item by item, so that not much more of its text is in memory than one item's. */
 export async function readList<T extends KubeObject>(
   body: AsyncIterable<Uint8Array>,
-  read: (item: Buffer) => T,
+  read: ReadItem<T>,
 ): Promise<KubeList<T>> {
-  const items: T[] = [];
-  const scan = createScan((item) => {
-    try {
-      items.push(read(item));
-    } catch (error) {
-      throw notAList(error);
-    }
-  });
+  const scan = createScan(read);
   for await (const chunk of body) {
-    scan.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    scan.push(chunk);
     // A near server sends faster than this reads: without a pause nobody else would have a turn.
     if (turnIsOver()) await nextTurn();
   }
-  const { metadata, items: rest } = scan.end();
+  const { metadata, items } = scan.end();
   // The items are taken out of their array; of an empty list some servers write null.
-  if (typeof metadata?.resourceVersion !== 'string' || !(Array.isArray(rest) || rest === null)) throw notAList();
-  return { metadata: metadata as KubeList<T>['metadata'], items };
+  if (typeof metadata?.resourceVersion !== 'string' || !(Array.isArray(items) || items === null)) throw notAList();
+  return { metadata: metadata as KubeList<T>['metadata'], items: scan.items };
 }
 
 /** What is left of a list. */
@@ -40,117 +43,129 @@ interface ListHead {
   items?: unknown;
 }
 
-function createScan(take: (item: Buffer) => void) {
-  let depth = 0;
-  let isText = false;
-  let isEscaped = false;
-  /** Within the array of items. */
-  let inItems = false;
+function createScan<T>(read: ReadItem<T>) {
+  const items: T[] = [];
+  const bytes = createBytes();
   /** The list without its items. */
-  const head: Buffer[] = [];
-  /** Of an item of which only the beginning has come. */
-  let pending: Buffer[] = [];
-  let length = 0;
+  let head = '';
+  let where: 'before' | 'within' | 'after' = 'before';
 
-  function itemEnds(last: Buffer): void {
-    const item = pending.length > 0 ? Buffer.concat([...pending, last]) : last;
-    [pending, length] = [[], 0];
-    take(item);
-  }
-
-  function hold(part: Buffer): void {
-    pending.push(part);
-    length += part.length;
-    if (length > longestItem) throw notAList();
-  }
-
-  /** Goes on in `chunk` between two items; where the next begins, or the array ends. */
-  function between(chunk: Buffer, from: number): number {
-    for (let at = from; at < chunk.length; at += 1) {
-      const byte = chunk[at];
-      if (byte === openBrace || byte === closeBracket) return at;
-      if (byte !== comma && byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) throw notAList();
+  /** Goes on as far as the bytes reach. */
+  function goOn(): void {
+    if (where === 'before') {
+      const json = bytes.unread();
+      const start = startOfItems(json);
+      bytes.drop(start ?? 0);
+      if (start === null) return;
+      head = json.toString('utf8', 0, start);
+      where = 'within';
     }
-    return chunk.length;
-  }
-
-  /** Goes on within a text; where it ends, or beyond the chunk. */
-  function ofText(chunk: Buffer, from: number): number {
-    let at = from;
-    for (; at < chunk.length; at += 1) {
-      const byte = chunk[at];
-      if (byte === quote) {
-        isText = false;
-        return at + 1;
-      }
-      if (byte === backslash) at += 1;
+    if (where === 'within') {
+      const json = bytes.unread();
+      const end = readItems(json);
+      bytes.drop(end);
+      if (json[end] === closeBracket) where = 'after';
     }
-    isText = true;
-    isEscaped = at > chunk.length;
-    return chunk.length + 1;
   }
 
-  /** Goes on in `chunk` until the depth is `until`, or that of an array of the list; beyond the chunk if it never is. */
-  function within(chunk: Buffer, from: number, until: number): number {
-    // A variable of our own: this looks at every byte of every list.
-    let level = depth;
-    let at = isText ? ofText(chunk, isEscaped ? from + 1 : from) : from;
-    isEscaped &&= at > chunk.length;
-    while (at < chunk.length) {
-      const byte = chunk[at];
-      at += 1;
-      if (byte === quote) at = ofText(chunk, at);
-      else if (byte === openBrace || byte === openBracket) {
-        level += 1;
-        if (level === 2 && byte === openBracket) return ends(level, at);
-      } else if (byte === closeBrace || byte === closeBracket) {
-        level -= 1;
-        if (level === until) return ends(level, at);
-      }
+  /** Where the next item begins, or their array ends, or the bytes do. */
+  function readItems(json: Buffer): number {
+    for (let at = 0; ; ) {
+      const start = between(json, at);
+      if (json[start] !== openBrace) return start;
+      const found = read(json, start);
+      if (!found) return start;
+      items.push(found.item);
+      at = found.end;
     }
-    return ends(level, chunk.length + 1);
-  }
-
-  function ends(level: number, at: number): number {
-    depth = level;
-    return at;
-  }
-
-  function ofItems(chunk: Buffer, from: number): number {
-    const start = depth === 2 ? between(chunk, from) : from;
-    if (start === chunk.length) return start;
-    if (depth === 2 && chunk[start] === closeBracket) {
-      inItems = false;
-      return start;
-    }
-    const end = within(chunk, start, 2);
-    if (end > chunk.length) hold(chunk.subarray(start));
-    else itemEnds(chunk.subarray(start, end));
-    return end;
-  }
-
-  function ofHead(chunk: Buffer, from: number): number {
-    const end = within(chunk, from, 0);
-    head.push(Buffer.from(chunk.subarray(from, end)));
-    inItems = end <= chunk.length && depth === 2 && /[{,]\s*"items"\s*:\s*\[$/.test(Buffer.concat(head).toString());
-    return end;
   }
 
   return {
-    push(chunk: Buffer): void {
-      for (let at = 0; at < chunk.length; ) at = inItems ? ofItems(chunk, at) : ofHead(chunk, at);
+    items,
+
+    push(chunk: Uint8Array): void {
+      if (bytes.push(chunk)) guarded(goOn);
     },
 
     end(): ListHead {
-      try {
-        const list: unknown = JSON.parse(Buffer.concat(head).toString());
-        if (typeof list === 'object' && list !== null) return list;
-      } catch (error) {
-        throw notAList(error);
-      }
+      guarded(goOn);
+      const rest = bytes.unread();
+      const list = guarded(() => JSON.parse(head + rest.toString()) as unknown);
+      if (typeof list === 'object' && list !== null) return list;
       throw notAList();
     },
   };
+}
+
+/** The bytes that were not read yet, with room for more. */
+function createBytes() {
+  let room = Buffer.allocUnsafe(2 * smallest);
+  let [start, end] = [0, 0];
+  /** What was looked at in vain is not looked at again before there is as much again. */
+  let wanted = smallest;
+
+  function makeRoom(length: number): void {
+    const unread = room.subarray(start, end);
+    if (unread.length + length > room.length) room = Buffer.allocUnsafe(2 * (unread.length + length));
+    if (unread.length > longestItem) throw notAList();
+    unread.copy(room);
+    [start, end] = [0, unread.length];
+  }
+
+  return {
+    /** True when there are so many that it is worth a look. */
+    push(chunk: Uint8Array): boolean {
+      if (end + chunk.length > room.length) makeRoom(chunk.length);
+      room.set(chunk, end);
+      end += chunk.length;
+      return end - start >= wanted;
+    },
+    unread: () => room.subarray(start, end),
+    drop(length: number): void {
+      start += length;
+      wanted = Math.max(smallest, 2 * (end - start));
+    },
+  };
+}
+
+/** Where the next item begins, or their array ends, or the bytes do. */
+function between(json: Buffer, from: number): number {
+  let at = from;
+  for (; at < json.length; at += 1) {
+    const byte = json[at];
+    if (byte === openBrace || byte === closeBracket) break;
+    if (byte !== comma && byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) throw notAList();
+  }
+  return at;
+}
+
+const nameOfItems = Buffer.from('"items"');
+
+/** Where the array of items of this list has begun; null when it has not yet. */
+function startOfItems(json: Buffer): number | null {
+  let at = afterBlanks(json, 0);
+  if (json[at] !== openBrace) return null;
+  do {
+    const name = afterBlanks(json, at + 1);
+    if (json[name] !== quote) return null;
+    const nameEnd = afterText(json, name + 1);
+    at = afterBlanks(json, nameEnd);
+    if (json[at] !== colon) return null;
+    at = afterBlanks(json, at + 1);
+    if (json[at] === openBracket && json.compare(nameOfItems, 0, nameOfItems.length, name, nameEnd) === 0)
+      return at + 1;
+    at = afterBlanks(json, afterValue(json, at));
+  } while (json[at] === comma);
+  return null;
+}
+
+/** What is no JSON is no list either. */
+function guarded<R>(work: () => R): R {
+  try {
+    return work();
+  } catch (error) {
+    throw notAList(error);
+  }
 }
 
 function notAList(cause?: unknown): ApiError {

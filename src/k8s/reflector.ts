@@ -10,7 +10,7 @@ import { type SilenceGuard, guardSilence, sleep, within } from './deadline.ts';
 import { isAbsent } from './discovery.ts';
 import type { Entry } from './entry.ts';
 import { isExpired, listAll } from './list-all.ts';
-import { readList } from './list-stream.ts';
+import { type ReadItem, readList } from './list-stream.ts';
 import { createReplays, isOlder } from './replays.ts';
 import { type KubeObject, type Resource, resourceName, resourcePath } from './resources.ts';
 import { transportError } from './transport-error.ts';
@@ -102,10 +102,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   async function list(): Promise<void> {
-    const { items, resourceVersion } = await listAll((page) => listPage(page, (json) => keep(entry.read(json))), {
-      clock,
-      signal,
-    });
+    const { items, resourceVersion } = await listAll((page) => listPage(page, enter), { clock, signal });
     if (signal.aborted) return;
     status.heard();
     // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
@@ -116,11 +113,17 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     settle(true);
   }
 
-  async function listPage(page: ListOptions, read: (json: Buffer) => T): Promise<KubeList<T>> {
+  async function listPage(page: ListOptions, read: ReadItem<T>): Promise<KubeList<T>> {
     const body = await transport.stream(
       listRequest(resource, { ...page, ...(scope !== undefined && { namespace: scope }) }),
     );
     return readList(body, read);
+  }
+
+  /** What a page has in common with others is shared before the next item is read: else it would grow old for nothing. */
+  function enter(json: Buffer, start: number): ReturnType<ReadItem<T>> {
+    const found = entry.read(json, start);
+    return found && { item: keep(found.item), end: found.end };
   }
 
   function keep(object: T): T {
@@ -245,7 +248,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     options.checkEveryMs > 0
       ? watchConsistency<T>({
           ...{ clock, random, signal, log, held, compared },
-          page: (page) => listPage(page, (json) => entry.read(json)),
+          page: (page) => listPage(page, entry.read),
           wants: (object) => writer.wants(object),
           everyMs: options.checkEveryMs,
         })

@@ -22,7 +22,7 @@ const pod = (metadata: object = {}) => ({
 function enter(omits: string[] = [], space?: number, places?: number) {
   const entry = createEntry(pods, omits, createSharing(places));
   return (object: object, previous?: Pod) =>
-    entry.keep(entry.read(Buffer.from(JSON.stringify(object, null, space))), previous);
+    entry.keep(entry.read(Buffer.from(JSON.stringify(object, null, space)), 0)?.item as Pod, previous);
 }
 
 describe('what is kept of an object', () => {

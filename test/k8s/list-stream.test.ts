@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createCut } from '../../src/k8s/json-cut.ts';
 import { readList } from '../../src/k8s/list-stream.ts';
 import type { KubeObject } from '../../src/k8s/resources.ts';
 
@@ -14,16 +15,18 @@ async function* inParts(text: string, sizes: Iterator<number>): AsyncGenerator<U
 function* always(size: number): Generator<number> {
   for (;;) yield size;
 }
+const cut = createCut({});
 const read = (text: string, sizes: Iterator<number> = always(7)) =>
-  readList(inParts(text, sizes), (json) => JSON.parse(json.toString()) as KubeObject);
+  readList(inParts(text, sizes), (json, start) => {
+    const left = cut(json, start);
+    return left && { item: JSON.parse(left.text) as KubeObject, end: left.end };
+  });
 
 // All that has a meaning in JSON or UTF-8. The unit `binary` would take seconds to begin.
 const text = fc.string({ unit: fc.constantFrom('a', '"', '\\', 'é', '😀', '\u2028', '{', ']', ','), maxLength: 4 });
 
 test('items come out whole, however their bytes were cut', async () => {
-  const item = fc.dictionary(text, fc.jsonValue({ maxDepth: 3 }), {
-    maxKeys: 4,
-  });
+  const item = fc.dictionary(text, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 });
   const lists = fc.record({
     before: fc.jsonValue({ maxDepth: 2 }),
     metadata: fc.record({ resourceVersion: fc.string(), items: fc.array(fc.integer(), { maxLength: 2 }) }),
@@ -38,6 +41,23 @@ test('items come out whole, however their bytes were cut', async () => {
       expect({ metadata, items }).toEqual({ metadata: sent.metadata, items: sent.items ?? [] });
     }),
     { numRuns: 60 },
+  );
+});
+
+test('items of a long list come out whole, also those longer than what comes at once', async () => {
+  const long = fc.constantFrom(1, 10_000, 70_000, 200_000).map((length) => ({ long: '"}]é'.repeat(length / 5 + 1) }));
+  const lists = fc.record({
+    metadata: fc.record({ resourceVersion: fc.string() }),
+    items: fc.array(fc.oneof(long, fc.dictionary(text, text, { maxKeys: 2 })), { minLength: 10, maxLength: 20 }),
+    after: long,
+  });
+  const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 40_000 }));
+  await fc.assert(
+    fc.asyncProperty(lists, sizes, async ({ after, metadata, items }, sizes) => {
+      const sent = JSON.parse(JSON.stringify({ after, metadata, items, rest: after })) as typeof items;
+      expect(await read(JSON.stringify(sent), sizes)).toEqual(JSON.parse(JSON.stringify({ metadata, items })));
+    }),
+    { numRuns: 20 },
   );
 });
 

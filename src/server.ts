@@ -9,6 +9,7 @@ import { type Refusal, createHttpGuard } from './http-guard.ts';
 import type { Cluster, ClusterConnection } from './k8s/cluster.ts';
 import type { Log } from './log.ts';
 import type { AnyModule } from './module.ts';
+import { Runs } from './modules/runs/service.ts';
 import { type StartedModules, planModules, startModules } from './registry.ts';
 import { buildSchema } from './schema/build.ts';
 import { answerCors } from './server/cors.ts';
@@ -49,6 +50,8 @@ export interface RunningServer {
   readonly url: string;
   readonly cluster: Cluster;
   readonly modules: StartedModules;
+  /** Resolves when the cluster is listed and all its runs are known. */
+  synced(): Promise<void>;
   /** Not ready from now on; drains, stops the modules in reverse, and the cluster last. */
   stop(): Promise<void>;
 }
@@ -103,8 +106,12 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
       await closed;
       await cluster.stop();
     };
+    const synced = async (): Promise<void> => {
+      await cluster.synced();
+      await started.find(Runs)?.known();
+    };
     let stopped: Promise<void> | undefined;
-    return { url, cluster, modules, stop: () => (stopped ??= stop()) };
+    return { url, cluster, modules, synced, stop: () => (stopped ??= stop()) };
   } catch (error) {
     await modules?.stop();
     await cluster.stop();

@@ -115,7 +115,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       ...(options.socketLimits && { socketLimits: options.socketLimits }),
     });
     stops.push(() => server.stop());
-    await server.cluster.synced();
+    await server.synced();
     return surface(server, embedded, dataDir, stop);
   } catch (error) {
     await stop();

@@ -86,5 +86,5 @@ async function announce(
   };
   await writeFile(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, null, 2)}\n`);
   const addresses = { ...endpoints, ...(embedded && { graphiql: `${server.url}/graphiql` }) };
-  void server.cluster.synced().then(() => log.info(addresses, 'ready'));
+  void server.synced().then(() => log.info(addresses, 'ready'));
 }

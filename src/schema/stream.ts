@@ -22,6 +22,8 @@ export type { StreamRequest } from './stream/member.ts';
 
 export interface StreamOptions<Item> {
   source: ItemSource<Item>;
+  /** Resolves when the source knows all items: a snapshot before would say that there are fewer. @default at once */
+  known?: () => Promise<void>;
   /** What clients know an item by. */
   id: (item: Item) => string;
   /** Another uid under the same id is another item: REMOVED, then ADDED. */
@@ -46,6 +48,7 @@ export interface StreamLimits extends MemberLimits {
 export interface Stream<Item> {
   readonly subscribers: number;
   readonly counts: Readonly<StreamCounts>;
+  known(): Promise<void>;
   /** INVALID with field `after` for a garbage cursor. */
   subscribe(request: StreamRequest<Item>): AsyncIterableIterator<StreamEvent<Item>, undefined>;
   /** Resolves the scopes of all subscribers now. */
@@ -62,8 +65,7 @@ export async function openStream<Item>(
   verb: Verb = 'see',
 ): Promise<AsyncIterableIterator<StreamEvent<Item>, undefined>> {
   const { caller, signal } = context;
-  // Before the first lists are in, a snapshot would say that there is nothing.
-  await context.cluster.synced();
+  await stream.known();
   const scope = await context.access.scope(verb);
   const end: Context['end'] = (code, reason) => context.end(code, reason);
   // The context's own access is that of one request: it never resolves anything twice.
@@ -111,6 +113,7 @@ export function createStream<Item>(options: StreamOptions<Item>): Stream<Item> {
       return members.size;
     },
     counts: members.counts,
+    known: options.known ?? (() => Promise.resolve()),
     subscribe(request) {
       const { after = null, scope } = request;
       // Before there is a group that a garbage cursor would leave behind.

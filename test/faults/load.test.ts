@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { connect } from '../../src/k8s/connect.ts';
 import { deployments } from '../../src/k8s/resources.ts';
+import { deployment } from '../modules/runs/objects.ts';
 import { changeInTheGap, first, gap, prepare } from './gap.ts';
+import { startServerOnFakeApi } from './surface.ts';
 import { embeddedAt, fakeDeployments, sameObjects, startWatching, until } from './watching.ts';
 
 const hour = 3_600_000;
@@ -41,6 +43,25 @@ describe('much at once', () => {
     await until(() => told.every((count) => count === 1));
     expect(watching.api.requests.map(({ kind }) => kind).sort()).toEqual(['get', 'list', 'watch']);
   });
+});
+
+test('who subscribes before all runs were judged is told all of them before SYNCED', async () => {
+  const many = 300;
+  await using server = await startServerOnFakeApi((api) => {
+    for (let index = 0; index < many; index += 1) {
+      const [name, labels] = [`run-${index}`, { 'slipway.dev/run': `run-${index}` }];
+      const managed = { 'app.kubernetes.io/managed-by': 'slipway' };
+      api.of(deployments).store(deployment({ metadata: { name, labels: { ...managed, ...labels } } }));
+    }
+  });
+  const types: unknown[] = [];
+  for await (const { data } of server.subscribe('subscription { serviceHealthChanged { type } }')) {
+    const { type } = (data as { serviceHealthChanged: { type: string } }).serviceHealthChanged;
+    types.push(type);
+    if (type === 'SYNCED') break;
+  }
+  expect(types).toHaveLength(many + 1);
+  expect((await server.ready()).status).toBe(200);
 });
 
 describe('time that is not what it seems', () => {

@@ -6,12 +6,13 @@ import type { Store } from './store.ts';
 
 /** Every gateway, then every change of it. */
 export function createChanges(
-  store: Pick<Store, 'all' | 'subscribe'>,
+  store: Pick<Store, 'all' | 'subscribe' | 'known'>,
   { freshness }: Pick<Cluster, 'freshness'>,
   clock: Clock,
 ): Stream<GatewayView> {
   return createStream<GatewayView>({
     source: store,
+    known: () => store.known(),
     id: (gateway) => gateway.id,
     uid: (gateway) => gateway.uid,
     // That a gateway was open is never merged away, however short it was.

@@ -147,7 +147,7 @@ export function createOperations(parts: Parts): GatewayOperations {
 
   /** Before the first lists are in, everything would seem free, and nothing to be there. */
   const listed = async <T>(task: () => Promise<T>): Promise<T> => {
-    await cluster.synced();
+    await store.known();
     store.readable();
     return task();
   };

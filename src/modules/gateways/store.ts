@@ -35,8 +35,10 @@ export interface Store extends Omit<Gateways, 'changes'> {
   readonly policies: PolicyIndex;
   /** Who enforces the protection of a route, by the Gateways that it names. */
   backendOf(route: HTTPRoute): PolicyBackend | undefined;
-  /** False until the first lists are in: before that, what is missing might only not be listed yet. */
+  /** False until the first lists are in and all runs known: before that, what is missing might only not be listed yet. */
   readonly started: boolean;
+  /** Resolves when it has started. */
+  known(): Promise<void>;
   stop(): void;
 }
 
@@ -171,7 +173,7 @@ export function createStore(options: StoreOptions): Store {
     policiesKnown = policies.synced;
     refreshAll(routes.list());
   };
-  cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
+  const known = runs.known().then(begin);
 
   return {
     parents,
@@ -180,6 +182,7 @@ export function createStore(options: StoreOptions): Store {
     get started() {
       return started;
     },
+    known: () => known,
     get revision() {
       return revision;
     },

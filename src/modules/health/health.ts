@@ -17,12 +17,13 @@ const dayMs = 86_400_000;
 
 /** Every run, then every change of its status. */
 export function createHealthStream(
-  runs: Pick<Runs, 'all' | 'subscribe' | 'includes'>,
+  runs: Pick<Runs, 'all' | 'subscribe' | 'includes' | 'known'>,
   cluster: Pick<Cluster, 'freshness'>,
   clock: Clock,
 ): Stream<RunView> {
   return createStream<RunView>({
     source: runs,
+    known: () => runs.known(),
     id: (run) => run.id,
     uid: (run) => run.uid,
     changed: (before, after) =>

@@ -23,7 +23,7 @@ export interface RunsParts {
 
 /** The service with what its module needs to start and stop it. */
 export interface RunningRuns extends Runs {
-  /** False until the first lists of all kinds are in: before that, what is missing might only not be listed yet. */
+  /** False until every run was judged for the first time. */
   readonly started: boolean;
   stop(): void;
 }
@@ -39,10 +39,12 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
   const listeners = new Set<(change: RunChange) => void>();
   const dirty = new Set<string>();
   let scheduled: NodeJS.Immediate | null = null;
-  let [started, stopped, revision] = [false, false, 0];
+  const known = Promise.withResolvers<void>();
+  // Before the first lists of all kinds are in, what is missing might only not be listed yet.
+  let [listed, started, stopped, revision] = [false, false, false, 0];
 
   const mark = (key: string): void => {
-    if (stopped || !started) return;
+    if (stopped || !listed) return;
     dirty.add(key);
     scheduled ??= setImmediate(flush);
   };
@@ -96,14 +98,18 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     }
   };
   // One pass for all events of a tick: a rollout or a relist recomputes each run once. A long one is done in parts.
-  const flush = (longestMs = longestPassMs): void => {
+  const flush = (): void => {
     scheduled = null;
     const began = performance.now();
     for (const key of dirty) {
       judge(key);
-      if (performance.now() - began > longestMs) break;
+      if (performance.now() - began > longestPassMs) break;
     }
     if (dirty.size > 0) scheduled ??= setImmediate(flush);
+    else if (!started) {
+      started = true;
+      known.resolve();
+    }
   };
 
   const stopWatching = assembly.watch(mark);
@@ -111,9 +117,9 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
   const stopFreshness = cluster.freshness.subscribe(() => void revision++);
   const begin = (): void => {
     if (stopped) return;
-    started = true;
+    listed = true;
     for (const key of assembly.keys()) dirty.add(key);
-    flush(Number.POSITIVE_INFINITY);
+    flush();
   };
   cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
 
@@ -129,6 +135,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     get started() {
       return started;
     },
+    known: () => known.promise,
     get: (key) => views.get(key),
     byId,
     byService(namespace, name) {

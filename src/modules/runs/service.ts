@@ -256,6 +256,8 @@ export interface RunFilter {
 export interface Runs {
   /** Rises with every change of any view. */
   readonly revision: number;
+  /** Resolves when every run there is has been judged for the first time: before, there may be more than are known. */
+  known(): Promise<void>;
   get(key: string): RunView | undefined;
   /** The run behind a global id; undefined for any other id. */
   byId(id: string): RunView | undefined;

@@ -99,6 +99,7 @@ test('that a gateway was open is told even to who reads late', async () => {
   const listeners = new Set<(change: GatewayChange) => void>();
   const changes = createChanges(
     {
+      known: () => Promise.resolve(),
       all: () => [viewOf(route({ auth: 'basic' }), [policy()])],
       subscribe: (listener) => {
         listeners.add(listener);

@@ -48,7 +48,8 @@ export function createFakeRuns() {
     revision += 1;
     for (const listener of listeners) listener({ ...change, revision });
   };
-  const runs: Pick<Runs, 'all' | 'get' | 'subscribe' | 'includes'> = {
+  const runs: Pick<Runs, 'all' | 'get' | 'subscribe' | 'includes' | 'known'> = {
+    known: () => Promise.resolve(),
     all: () => present.values(),
     get: (key) => present.get(key),
     includes: (scope, view) => scope.includes(view),

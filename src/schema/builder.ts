@@ -24,7 +24,7 @@ export interface SchemaTypes {
   DefaultFieldNullability: false;
 }
 
-/** The cost of one operation at most (see limits); lists multiply by their page size. */
+/** The cost of one operation at most (see limits): a field costs 1, and what is asked of a list ten times. */
 export const maxCost = 5000;
 
 /** A Pothos builder with our plug-ins: one for each schema that is built, never shared. */

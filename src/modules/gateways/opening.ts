@@ -67,6 +67,7 @@ export function startOpening({ cluster, store, inForce, waits, clock, log }: Opt
     if (waiting && waiting.what === step?.what) return;
     waiting?.cancel();
     steps.delete(key);
+    store.opens(key, null);
     if (step) schedule(key, step);
   }
 
@@ -122,7 +123,11 @@ export function startOpening({ cluster, store, inForce, waits, clock, log }: Opt
     const remaining = taken.since + (await waits.closedMs(route, taken)) - clock.now();
     const run = () => openProtected(key, route, value);
     const waiting = steps.get(key);
-    if (remaining > 0) return waiting && schedule(key, { what: waiting.what, afterMs: remaining, run });
+    if (remaining > 0) {
+      if (!waiting) return;
+      store.opens(key, clock.now() + remaining);
+      return schedule(key, { what: waiting.what, afterMs: remaining, run });
+    }
     await open(route, value, taken);
   }
 

@@ -35,6 +35,8 @@ export interface PhaseInput {
   strayed: boolean;
   /** Nobody gets through: until the protection is in force, or while the policy is missing that a filter of the route names. */
   closed: boolean;
+  /** From when on it will be open, as far as that is known. */
+  opensAt: Millis | null;
   names: Omit<ReasonNames, 'parent' | 'detail'>;
   now: Millis;
 }
@@ -57,9 +59,8 @@ const found = (phase: GatewayPhase, message: string, changesAt: Millis | null = 
 
 /** READY only when nothing speaks against it: route, parents and policy, for their present generations. */
 export function phaseOf(input: PhaseInput): Phase {
-  const closed = found('PROGRESSING', 'The gateway is closed, and opens by itself once its protection is in force.');
   const findings = [
-    ...(input.closed ? [closed] : []),
+    ...(input.closed ? [closed(input)] : []),
     ...protection(input),
     ...input.parents.flatMap((parent) => parentFindings(input, parent)),
   ];
@@ -73,6 +74,14 @@ export function phaseOf(input: PhaseInput): Phase {
   if (!worst) return { phase: 'READY', message: null, changesAt: null };
   const times = findings.map(({ changesAt }) => changesAt).filter((at) => at !== null);
   return { phase: worst.phase, message: worst.message, changesAt: times.length > 0 ? Math.min(...times) : null };
+}
+
+function closed({ opensAt }: PhaseInput): Finding {
+  if (opensAt === null)
+    return found('PROGRESSING', 'The gateway is closed, and opens by itself once its protection is in force.');
+  const time = new Date(opensAt).toISOString().slice(11, 19);
+  const message = `The gateway is closed until ${time} UTC, when its protection is in force for every connection. Wait.`;
+  return found('PROGRESSING', message);
 }
 
 const withoutAlarm = (finding: Finding): Finding =>

@@ -11,7 +11,7 @@ import {
 } from '../../k8s/resources.ts';
 import type { Log } from '../../log.ts';
 import { parseGlobalId } from '../../schema/ids.ts';
-import type { Runs, RunView } from '../runs/service.ts';
+import type { Millis, Runs, RunView } from '../runs/service.ts';
 import type { Backends } from './backends.ts';
 import { routeNameOf } from './names.ts';
 import { controllerOf, type ParentLookup } from './parents.ts';
@@ -39,6 +39,8 @@ export interface Store extends Omit<Gateways, 'changes'> {
   readonly started: boolean;
   /** Resolves when it has started. */
   known(): Promise<void>;
+  /** From when on a closed route will be open; null: that is not known yet. */
+  opens(key: string, at: Millis | null): void;
   stop(): void;
 }
 
@@ -60,6 +62,7 @@ export function createStore(options: StoreOptions): Store {
   const views = new Map<string, GatewayView>();
   const timers = new Map<string, () => void>();
   const listeners = new Set<(change: GatewayChange) => void>();
+  const openings = new Map<string, Millis>();
   /** The uids of routes that a policy was attached to. */
   const protectedOnce = new Set<string>();
   let [started, policiesKnown, revision] = [false, false, 0];
@@ -81,6 +84,7 @@ export function createStore(options: StoreOptions): Store {
       policiesIn: (namespace) => policies.in(namespace),
       policiesKnown: backend ? policies.knows(backend) : policies.synced,
       wasProtected: protectedOnce.has(route.metadata.uid ?? ''),
+      opensAt: openings.get(`${route.metadata.namespace}/${route.metadata.name}`) ?? null,
       read: (policy) => backends.reader(policy, backend)?.read(policy) ?? { kind: 'OTHER' },
       runOf: (namespace, service) => runs.byService(namespace, service),
       now: clock.now(),
@@ -187,6 +191,12 @@ export function createStore(options: StoreOptions): Store {
       return revision;
     },
     readable: () => refuseUnread(routes),
+    opens(key, at) {
+      if ((openings.get(key) ?? null) === at) return;
+      if (at === null) openings.delete(key);
+      else openings.set(key, at);
+      refresh(key);
+    },
     get: (key) => views.get(key),
     all: () => views.values(),
     byService: (namespace, service) =>

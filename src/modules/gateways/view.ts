@@ -26,6 +26,8 @@ export interface ViewSources {
   runOf: (namespace: string, service: string) => { id: string; project: string | null } | undefined;
   /** A policy was attached to the route before. */
   wasProtected: boolean;
+  /** From when on it will be open, if it is closed and that is known. */
+  opensAt: Millis | null;
   now: Millis;
 }
 
@@ -48,6 +50,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     wasProtected: sources.wasProtected,
     strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
     closed: isClosed(route) || namesMissing(route, attached),
+    opensAt: sources.opensAt,
     names: {
       hostname: route.spec.hostnames?.[0] ?? 'any hostname',
       namespace,

@@ -76,13 +76,18 @@ async function seconds(count: number): Promise<void> {
   }
 }
 
-/** The controller takes it; closed until so many seconds later, and then open. */
-async function opensAfter(name: string, seconds: number): Promise<void> {
+/** The controller takes route and policy as they are now. */
+async function taken(name: string): Promise<void> {
   await judge(server, name);
   const judged = new Set(['HTTPRoute', 'SecurityPolicy']);
   const said = ({ status }: GatewayView) =>
     status.conditions.filter(({ object, type, current }) => judged.has(object.kind) && type === 'Accepted' && current);
   await server.until(name, (view) => said(view).length === 2);
+}
+
+/** The controller takes it; closed until so many seconds later, and then open. */
+async function opensAfter(name: string, seconds: number): Promise<void> {
+  await taken(name);
   for (let i = 1; i < seconds; i++) {
     time.advance(1_000);
     await server.query('{ __typename }');
@@ -233,6 +238,24 @@ describe('connections from before', () => {
     await call.delete({ id: (await server.until('bank', ready)).id });
     await call.create(input({ name: 'late', auth }));
     await opensAfter('late', 15);
+  });
+
+  test('are why it says when it opens, as soon as that is known', async () => {
+    await start({});
+    await call.create(input());
+    await taken('shop');
+    time.advance(5_000);
+    const { status } = await server.until('shop', ({ status }) => /until/.test(status.message ?? ''));
+    const then = new Date(time.clock.now() + 60_000).toISOString().slice(11, 19);
+    expect(status).toMatchObject({
+      phase: 'PROGRESSING',
+      message: `The gateway is closed until ${then} UTC, when its protection is in force for every connection. Wait.`,
+    });
+    await seconds(59);
+    expect(isClosed()).toBe(true);
+    await whileTimePasses(until((now) => !closes(now)));
+    const { status: opened } = await server.until('shop', ({ objects }) => !closes(objects.route));
+    expect(opened.message).not.toContain('closed');
   });
 
   test('end as soon as the EnvoyProxy says', async () => {

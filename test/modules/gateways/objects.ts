@@ -140,6 +140,7 @@ export function viewOf(
     read: (policy) => reader.read(policy),
     runOf: () => undefined,
     wasProtected: false,
+    opensAt: null,
     now,
     ...more,
   });

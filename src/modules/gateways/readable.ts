@@ -6,7 +6,7 @@ import type { KubeObject } from '../../k8s/resources.ts';
 export function refuseUnread({ resource, synced }: Cache<KubeObject>): void {
   if (synced) return;
   const message =
-    `The server may not read the ${resource.plural} of this cluster, so it can't tell what is there. Ask its operator: ` +
-    '`slipway check` says what is missing.';
+    `The server could not list the ${resource.plural} of this cluster so far, so it can't tell what is there. If that ` +
+    'stays so, `slipway check` says which right it lacks.';
   throw new SlipwayError('UNAVAILABLE', message, { reason: 'NOT_READABLE' });
 }

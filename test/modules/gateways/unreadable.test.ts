@@ -47,7 +47,7 @@ test('gateways that the server may not list are never taken for none', async () 
   ]) {
     const answer = await server.query(query);
     expect(errorsOf(answer)).toEqual(['UNAVAILABLE NOT_READABLE']);
-    expect(answer.errors?.[0]?.message).toMatch(/may not read the httproutes.*slipway check/);
+    expect(answer.errors?.[0]?.message).toMatch(/could not list the httproutes.*slipway check/);
   }
   for (const [document, given] of [
     [documents.create, input],

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SlipwayError } from '../../errors.ts';
 import { toSlipwayError } from '../../k8s/api-error.ts';
+import type { KubeClient } from '../../k8s/cluster.ts';
 import { type HTTPRoute, httpRoutes, type Resource, securityPolicies } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { globalId } from '../../schema/ids.ts';
@@ -15,6 +16,7 @@ import { secretLocks } from './protection.ts';
 import { allOf } from './refusals.ts';
 import type { Written } from './opening.ts';
 import type { GatewayView, Policy } from './service.ts';
+import { refuseMoved } from './targets.ts';
 import {
   checkLeftover,
   checkPace,
@@ -122,6 +124,13 @@ async function checkNames(operations: Operations, { kube }: Context, planned: Pl
   return policy;
 }
 
+/** The route as the cluster would take it. */
+async function tryRoute(kube: KubeClient, { route, parent }: Plan): Promise<HTTPRoute> {
+  const admitted = await kube.create(httpRoutes, route, { dryRun: true });
+  refuseMoved(admitted, [parent.ref]);
+  return admitted;
+}
+
 async function preview(
   operations: Operations,
   { kube }: Context,
@@ -136,7 +145,7 @@ async function preview(
       const put = { policy, leftover, now: operations.clock.now(), dryRun: true };
       objects.push(await putPolicy(kube, resourceOf(planned), put));
     }
-    objects.push(await kube.create(httpRoutes, route, { dryRun: true }));
+    objects.push(await tryRoute(kube, planned));
   } catch (error) {
     throw toSlipwayError(error, subjectOf(httpRoutes, route.metadata.name));
   }
@@ -158,7 +167,7 @@ async function write(
   let route: HTTPRoute | null = null;
   try {
     // What the cluster refuses for certain is refused before anything is there.
-    await kube.create(httpRoutes, planned.route, { dryRun: true });
+    await tryRoute(kube, planned);
     if (planned.policy) policy = await putPolicy(kube, resource, { policy: planned.policy, leftover, now: began });
     else if (leftover) await deleteRead(kube, resource, leftover, { strict: true });
     checkPace(operations.clock.now() - began);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Access } from '../../caller.ts';
 import { invalid, SlipwayError } from '../../errors.ts';
 import { ApiError, toSlipwayError } from '../../k8s/api-error.ts';
@@ -6,6 +7,7 @@ import {
   type Gateway,
   gateways,
   type GatewayListener,
+  type HTTPRoute,
   type KubeObject,
   type Resource,
   type Service,
@@ -18,6 +20,7 @@ import type { GatewaysConfig } from './config.ts';
 import { admits, controllerOf, namedListeners, type ParentLookup, parseParent, type RouteWish } from './parents.ts';
 import type { BackendName, ParentName, PolicyBackend } from './service.ts';
 import type { Backends } from './backends.ts';
+import { parentsOf } from './route.ts';
 
 export interface TargetSources {
   cluster: Cluster;
@@ -175,3 +178,20 @@ export function admitted({ ref, gateway }: ParentTarget, wish: RouteWish, lookup
   }
   throw invalid('parent', `The listeners of ${where} (${names}) take no HTTP routes.`, 'KIND_NOT_ALLOWED');
 }
+
+/**
+ * An admission policy of the cluster may put a route on a Gateway of its own choice. All was checked for the one that was
+ * asked for: on another one the protection might not be enforced, or the place be somebody's.
+ */
+export function refuseMoved(admitted: HTTPRoute, asked: readonly ParentName[]): void {
+  const found = parentsOf(admitted);
+  if (isDeepStrictEqual(found, asked)) return;
+  const [parents, wanted] = [found, asked].map((refs) => refs.map(nameOfParent).join(', ') || 'none');
+  const message =
+    `An admission policy of the cluster puts this gateway on ${parents}, not on ${wanted}. Give that Gateway as the parent, ` +
+    'so that everything is checked for it.';
+  throw invalid('parent', message, 'PARENT_REWRITTEN');
+}
+
+const nameOfParent = ({ namespace, name, sectionName }: ParentName): string =>
+  [namespace, name, sectionName].filter((part) => part !== null).join('/');

@@ -21,7 +21,7 @@ import { secretLock } from './protection.ts';
 import { allOf } from './refusals.ts';
 import { parentsOf, routePatch, type RouteShape, simpleRule } from './route.ts';
 import type { GatewayAuth, GatewayAuthKind, ParentName } from './service.ts';
-import { admitted, type ParentTarget, resolveBackend, resolveParent } from './targets.ts';
+import { admitted, type ParentTarget, refuseMoved, resolveBackend, resolveParent } from './targets.ts';
 import { changesKind, needsClosing } from './takeover.ts';
 import { annotate, patchRead, unannotate } from './writes.ts';
 
@@ -172,6 +172,7 @@ async function change(
   if (step.do === 'patch') refuseForeignFields(step.policy, step.operations);
   // What the cluster refuses for certain is refused before anything has changed.
   const preview = await patchRead(context.kube, httpRoutes, route, changes(route), { dryRun: true });
+  refuseMoved(preview, wish.parent ? [wish.parent] : parentsOf(route));
   const closes = closesFor(operations, present, { auth, step, parent: target.parent, after: preview });
   const began = operations.clock.now();
   if (closes) refuseForeignFields(route, closing(route, began));

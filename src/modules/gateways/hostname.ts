@@ -8,6 +8,8 @@ export interface HostnameRules {
   allowedDomains: readonly string[];
 }
 
+export const domainsOf = ({ domain, allowedDomains }: HostnameRules): string[] => [domain, ...allowedDomains];
+
 /** Why a hostname can't be used; null when it can. What Gateway API lets through but must not serve is refused too. */
 export function hostnameProblem(hostname: string, rules: HostnameRules, field = 'hostname'): SlipwayError | null {
   const refuse = (message: string, reason = 'HOSTNAME_INVALID') => invalid(field, message, reason);
@@ -39,7 +41,7 @@ function suffixProblem(
   { domain, allowedDomains }: HostnameRules,
   refuse: (message: string, reason: string) => SlipwayError,
 ): SlipwayError | null {
-  const suffixes = [domain, ...allowedDomains];
+  const suffixes = domainsOf({ domain, allowedDomains });
   if (suffixes.includes(hostname)) {
     return refuse(
       `"${hostname}" is the domain itself. Give a name under it, such as shop.${hostname}.`,

@@ -22,6 +22,8 @@ export interface NoticeInput {
   backend: KnownBackend;
   /** How long it will be closed; null: not at all. */
   closedMs: Millis | null;
+  /** Those whose names lead to the Gateways, as far as the configuration says. */
+  domains: readonly string[];
   policiesIn: (namespace: string) => Iterable<Policy>;
   lookup: ParentLookup;
 }
@@ -31,6 +33,7 @@ export function noticesOf(input: NoticeInput): GatewayNotice[] {
     ...authNotices(input),
     ...closedNotices(input),
     ...inheritanceNotices(input),
+    ...hostnameNotices(input),
     ...pathNotices(input),
     ...backendNotices(input),
   ];
@@ -82,6 +85,12 @@ function inheritanceNotices({ auth, parent, taking, policiesIn }: NoticeInput): 
           `The policy ${name} of the Gateway no longer applies to this route, as a whole.`,
         ),
   ];
+}
+
+function hostnameNotices({ shape: { hostname }, domains }: NoticeInput): GatewayNotice[] {
+  if (domains.some((domain) => hostname.endsWith(`.${domain}`))) return [];
+  const message = `${hostname} is not under ${domains.join(' or ')}: clients find it only if its DNS record leads to the Gateway.`;
+  return [notice('DNS_NEEDED', 'hostname', message)];
 }
 
 function pathNotices({ shape }: NoticeInput): GatewayNotice[] {

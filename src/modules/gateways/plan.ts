@@ -3,7 +3,7 @@ import type { HTTPRoute } from '../../k8s/resources.ts';
 import type { Context } from '../../module.ts';
 import { type GatewayAuthInput, readAuth } from './auth-input.ts';
 import type { Claim } from './clashes.ts';
-import { hostnameProblem } from './hostname.ts';
+import { domainsOf, hostnameProblem } from './hostname.ts';
 import { keyProblem, type Repeat, repeatText } from './idempotency.ts';
 import { authAnnotation, dnsLabel, idempotencyAnnotation, managedByLabel, projectLabel } from './names.ts';
 import { type GatewayNotice, noticesOf } from './notices.ts';
@@ -146,7 +146,8 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
   const route = buildRoute(metadata, shape, parent.ref, policy && parent.policies?.filter?.(policy.metadata.name));
   const closes = policy !== null && needsClosing(parent);
   const closedMs = closes ? await operations.closedMs(route, auth.kind) : null;
-  const notices = noticesOf({ shape, auth, parent, taking, backend, closedMs, ...operations.lookups });
+  const domains = domainsOf(operations.config);
+  const notices = noticesOf({ shape, auth, parent, taking, backend, closedMs, domains, ...operations.lookups });
   return { wish, backend, parent, route, policy, closes, notices };
 }
 

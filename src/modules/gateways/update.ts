@@ -7,7 +7,7 @@ import type { Claim } from './clashes.ts';
 import { isClosed, openPatch } from './closed.ts';
 import { asPreview, type GatewayResult } from './create.ts';
 import { type Present, readPresent } from './delete.ts';
-import { hostnameProblem } from './hostname.ts';
+import { domainsOf, hostnameProblem } from './hostname.ts';
 import { authAnnotation, pendingAnnotation, projectLabel } from './names.ts';
 import { noticesOf } from './notices.ts';
 import type { Operations } from './operations.ts';
@@ -177,7 +177,8 @@ async function change(
   const began = operations.clock.now();
   if (closes) refuseForeignFields(route, closing(route, began));
   const closedMs = closes ? await operations.closedMs(preview, auth.kind) : null;
-  const notices = noticesOf({ shape, auth, ...target, closedMs, ...operations.lookups });
+  const domains = domainsOf(operations.config);
+  const notices = noticesOf({ shape, auth, ...target, closedMs, domains, ...operations.lookups });
   if (input.dryRun) {
     const policy = await previewStep(context, present, step);
     const gateway = asPreview(operations.store.view(preview, policy ? [policy] : []));

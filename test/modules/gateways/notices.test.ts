@@ -116,6 +116,16 @@ describe('of the protection', () => {
   });
 });
 
+test.each([
+  ['shop.example.org', true],
+  ['shop.services.localhost', false],
+])('of the hostname: %s needs a DNS record of its own: %s', async (hostname, needed) => {
+  const notice =
+    `DNS_NEEDED hostname: ${hostname} is not under services.localhost: clients find it only if its DNS record leads to the ` +
+    'Gateway.';
+  expect((await said({ hostname })).includes(notice)).toBe(needed);
+});
+
 describe('of the path', () => {
   test('a prefix that is not stripped reaches the service', async () => {
     expect(await said({ pathPrefix: '/v1' })).toContain(

@@ -10,8 +10,10 @@ import { serverEnvironment, startProcess } from '../test/commands/process.ts';
 import { type Figure, report, round, scaled } from './rig/figures.ts';
 import { subscribe } from './rig/subscriber.ts';
 
-const rounds = scaled(5);
+const rounds = scaled(3);
 const pollMs = 20;
+/** What is not told by then is not told at all. */
+const longestMs = 60_000;
 const settleMs = 12_000;
 const query = '{ cluster { freshness } serviceRuns(first: 1) { freshness } }';
 
@@ -39,9 +41,10 @@ async function startClients(graphql: string) {
     }
   });
   await synced;
-  const asked = async (wanted: Freshness): Promise<Omit<Told, 'stream'>> => {
+  const asked = async (wanted: Freshness, signal: AbortSignal): Promise<Omit<Told, 'stream'>> => {
     const seen: Partial<Told> = {};
     while (seen.cluster === undefined || seen.connection === undefined) {
+      signal.throwIfAborted();
       const response = await fetch(graphql, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -56,8 +59,12 @@ async function startClients(graphql: string) {
   };
   return {
     async turn(type: Freshness): Promise<Told> {
-      const stream = new Promise<number>((resolve) => waiting.add({ type, resolve }));
-      const [at, others] = await Promise.all([stream, asked(type)]);
+      const signal = AbortSignal.timeout(longestMs);
+      const stream = new Promise<number>((resolve, reject) => {
+        waiting.add({ type, resolve });
+        signal.addEventListener('abort', () => reject(new Error(`no ${type} in ${longestMs / 1000} s`)));
+      });
+      const [at, others] = await Promise.all([stream, asked(type, signal)]);
       return { stream: at, ...others };
     },
     stop: () => socket.terminate(),
@@ -65,6 +72,13 @@ async function startClients(graphql: string) {
 }
 
 type Clients = Awaited<ReturnType<typeof startClients>>;
+
+interface Parts {
+  plane: ControlPlane;
+  proxy: ApiProxy;
+  clients: Clients;
+  say: (line: string) => void;
+}
 
 /** Seconds of all rounds, by what was waited for. */
 interface Seconds {
@@ -74,7 +88,7 @@ interface Seconds {
   well: number[];
 }
 
-async function measure(plane: ControlPlane, proxy: ApiProxy, clients: Clients): Promise<Seconds> {
+async function measure({ plane, proxy, clients, say }: Parts): Promise<Seconds> {
   const seconds: Seconds = { dead: [], halfOpen: [], back: [], well: [] };
   let lastWatch = 0;
   proxy.onWatch(() => (lastWatch = performance.now()));
@@ -101,6 +115,7 @@ async function measure(plane: ControlPlane, proxy: ApiProxy, clients: Clients): 
     const again = clients.turn('FRESH');
     proxy.swallow(false);
     seconds.back.push(since(lastWatch, await again));
+    say(`round ${done + 1} of ${rounds}: ${JSON.stringify(seconds)}`);
   }
   return seconds;
 }
@@ -116,7 +131,7 @@ export async function benchFreshness(): Promise<Figure[]> {
   const server = await startProcess({ ...environment, SLIPWAY_METRICS_PORT: '0' });
   try {
     const clients = await startClients(server.ready.graphql);
-    const { dead, halfOpen, back, well } = await measure(plane, proxy, clients);
+    const { dead, halfOpen, back, well } = await measure({ plane, proxy, clients, say });
     clients.stop();
     const figure = (what: string, of: number[], allowed?: string): Figure => ({
       what: `${what}, longest of ${of.length}`,

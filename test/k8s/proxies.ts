@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer, request as send } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net';
+import {
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+  connect,
+  createServer as createTcpServer,
+} from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 
@@ -30,6 +36,8 @@ function createRecord() {
   const sockets = new Set<Duplex>();
   return {
     ...{ targets, asked, credentials },
+    /** What it answers by itself, as `refuse` has said. */
+    refusal: null as number | null,
     hold(socket: Duplex): void {
       sockets.add(socket);
       socket.on('error', () => {}).on('close', () => sockets.delete(socket));
@@ -58,10 +66,26 @@ function createRecord() {
   };
 }
 
+async function listen(server: TcpServer, record: ReturnType<typeof createRecord>): Promise<TestProxy> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    ...record.surface,
+    port: (server.address() as AddressInfo).port,
+    refuse(status) {
+      record.refusal = status;
+    },
+    async [Symbol.asyncDispose]() {
+      server.close();
+      record.surface.cut();
+      await once(server, 'close');
+    },
+  };
+}
+
 /** A proxy for tunnels and for requests of plain HTTP. */
 export async function startHttpProxy(tls?: SecureContextOptions): Promise<TestProxy> {
   const record = createRecord();
-  let refusal: number | null = null;
   const note = (request: IncomingMessage): void => {
     record.asked.push(`${request.method} ${request.url}`);
     record.credentials.push(request.headers['proxy-authorization'] ?? null);
@@ -72,33 +96,22 @@ export async function startHttpProxy(tls?: SecureContextOptions): Promise<TestPr
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     note(request);
     record.hold(socket);
-    if (refusal === 0) return;
+    if (record.refusal === 0) return;
     const target = record.targets.get(request.url ?? '');
-    if (refusal !== null || !target) return void socket.end(`HTTP/1.1 ${refusal ?? 502} No\r\n\r\nsecret-of-the-proxy`);
+    if (record.refusal !== null || !target)
+      return void socket.end(`HTTP/1.1 ${record.refusal ?? 502} No\r\n\r\nsecret-of-the-proxy`);
     record.join(socket, target, () => socket.write('HTTP/1.1 200 Connection established\r\n\r\n'));
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     note(request);
-    if (refusal === 0) return;
+    if (record.refusal === 0) return;
     const url = new URL(request.url ?? '', 'http://none');
     const target = record.targets.get(url.host);
-    if (refusal !== null || !target) return void response.writeHead(refusal ?? 502).end('secret-of-the-proxy');
+    if (record.refusal !== null || !target)
+      return void response.writeHead(record.refusal ?? 502).end('secret-of-the-proxy');
     forward(request, response, { ...target, path: url.pathname + url.search });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    ...record.surface,
-    port: (server.address() as AddressInfo).port,
-    refuse(status) {
-      refusal = status;
-    },
-    async [Symbol.asyncDispose]() {
-      server.close();
-      record.surface.cut();
-      await once(server, 'close');
-    },
-  };
+  return listen(server, record);
 }
 
 function forward(
@@ -121,7 +134,6 @@ function forward(
 /** RFC 1928 and 1929; asks for a name and a password if there are any. */
 export async function startSocksProxy(account?: { username: string; password: string }): Promise<TestProxy> {
   const record = createRecord();
-  let refusal: number | null = null;
 
   async function serve(socket: Socket): Promise<void> {
     record.hold(socket);
@@ -137,8 +149,8 @@ export async function startSocksProxy(account?: { username: string; password: st
     record.asked.push(`CONNECT ${authority}`);
     const target = record.targets.get(authority);
     const reply = (code: number) => Buffer.from([5, code, 0, 1, 0, 0, 0, 0, 0, 0]);
-    if (refusal === 0) return;
-    if (refusal !== null || !target) return void socket.end(reply(refusal ?? 4));
+    if (record.refusal === 0) return;
+    if (record.refusal !== null || !target) return void socket.end(reply(record.refusal ?? 4));
     record.join(socket, target, () => socket.write(reply(0)));
   }
 
@@ -152,20 +164,7 @@ export async function startSocksProxy(account?: { username: string; password: st
   }
 
   const server = createTcpServer((socket) => void serve(socket).catch(() => socket.destroy()));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    ...record.surface,
-    port: (server.address() as AddressInfo).port,
-    refuse(status) {
-      refusal = status;
-    },
-    async [Symbol.asyncDispose]() {
-      server.close();
-      record.surface.cut();
-      await once(server, 'close');
-    },
-  };
+  return listen(server, record);
 }
 
 async function authorityOf(socket: Socket): Promise<string> {

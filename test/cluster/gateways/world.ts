@@ -92,7 +92,7 @@ async function startSlipway(kubeconfig: string, parent: { namespace: string; nam
     cluster: await connect({ mode: 'KUBECONFIG', kubeconfig, namespace: 'lab', clock: systemClock, log }),
     ...{ port: 0, dataDir, log },
   });
-  await server.cluster.synced();
+  await server.synced();
   const query = async <Data>(document: string, variables?: Record<string, unknown>): Promise<GraphQLAnswer<Data>> => {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',

@@ -57,7 +57,7 @@ export async function startProduct({ kubeconfig, namespaces, config = {}, auth =
     cluster: await connect({ mode: 'KUBECONFIG', kubeconfig, clock: time, log, ...(namespaces && { namespaces }) }),
     ...{ port: 0, dataDir, log, clock: time },
   });
-  await server.cluster.synced();
+  await server.synced();
   const { runs, gateways } = probe;
   if (!runs || !gateways) throw new Error('the modules did not start');
   const clients: { dispose(): void | Promise<void> }[] = [];

@@ -53,7 +53,7 @@ export async function startWorld({ modules = builtinModules, auth, watchedNamesp
     ...{ cluster, port: 0, dataDir, log, clock },
   });
   stops.push(() => server.stop());
-  await server.cluster.synced();
+  await server.synced();
   const kube = embedded.api.client;
   return {
     issuer,

@@ -67,7 +67,7 @@ export async function startReplica({ embedded }: TestServer) {
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-replica-'));
   const cluster = await connect({ mode: 'EMBEDDED', namespaces: null, namespace: 'default', embedded, clock, log });
   const replica = await createServer({ modules: [runs], config: {}, cluster, port: 0, dataDir, log, clock });
-  await replica.cluster.synced();
+  await replica.synced();
   const stop = async () => {
     await replica.stop();
     await rm(dataDir, { recursive: true, force: true });

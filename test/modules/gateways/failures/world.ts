@@ -200,7 +200,7 @@ export async function startReplica(
     log,
     clock,
   });
-  await server.cluster.synced();
+  await server.synced();
   return {
     async query(document, variables) {
       const response = await fetch(`${server.url}/graphql`, {

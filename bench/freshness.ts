@@ -114,7 +114,10 @@ async function measure({ plane, proxy, clients, say }: Parts): Promise<Seconds> 
     seconds.halfOpen.push(since(swallowed, await silent));
     const again = clients.turn('FRESH');
     proxy.swallow(false);
-    seconds.back.push(since(lastWatch, await again));
+    const heard = await again;
+    seconds.back.push(since(lastWatch, heard));
+    // What was swallowed has been given up by then.
+    await sleep(settleMs);
     say(`round ${done + 1} of ${rounds}: ${JSON.stringify(seconds)}`);
   }
   return seconds;

@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { Freshness, FreshnessSource, WatchState } from './cluster.ts';
 
 /** How long a watch may be down before what it feeds is called stale: clients know within five seconds. */
-export const staleAfterMs = 4_750;
+export const staleAfterMs = 4_500;
 
 export interface FreshnessTracker {
   readonly source: FreshnessSource;

@@ -105,6 +105,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     const { items, resourceVersion } = await listAll((page) => listPage(page, enter), { clock, signal });
     if (signal.aborted) return;
     status.heard();
+    status.listed();
     // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
     await writer.replace(items, scope, { compare: isOlder(resourceVersion, version) });
     version = resourceVersion;

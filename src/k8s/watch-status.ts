@@ -11,6 +11,8 @@ export interface WatchStatus {
   readonly state: WatchState;
   /** The server was heard. */
   heard(): void;
+  /** A list came in: only an API server sends one. */
+  listed(): void;
   /** The server has accepted the watch. */
   opened(): void;
   /** The watch has sent something that only an API server sends. */
@@ -35,6 +37,8 @@ export function createWatchStatus(
 ): WatchStatus {
   const { resource, namespace, optional, objects, clock, log, onChange } = parts;
   let cancelProbation = () => {};
+  /** What answers now is an API server. */
+  let known = true;
   const state: WatchState = {
     resource,
     namespace,
@@ -55,6 +59,7 @@ export function createWatchStatus(
     cancelProbation();
     if (state.downSince === null && state.error === null) return;
     if (state.error !== null) log.info('watch is up again');
+    known = true;
     state.error = null;
     state.downSince = null;
     onChange();
@@ -65,9 +70,12 @@ export function createWatchStatus(
     heard() {
       state.lastContactAt = clock.now();
     },
+    listed() {
+      known = true;
+    },
     opened() {
       // What answers after a failure may be a load balancer that says 200 to everything.
-      if (state.error === null) up();
+      if (known) up();
       else cancelProbation = clock.after(probationMs, up);
     },
     proven: up,
@@ -82,6 +90,7 @@ export function createWatchStatus(
       onChange();
     },
     failed(error) {
+      known = false;
       state.restarts += 1;
       const text = describe(error);
       if (state.error === text) return;

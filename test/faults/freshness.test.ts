@@ -108,6 +108,22 @@ describe('freshness', () => {
     expect(api.requests.at(-1)?.at).toBe(clock.now());
   });
 
+  test('at once FRESH when the kind had to be listed again: only an API server sends lists', async () => {
+    await using watching = await startWatching({ prepare });
+    const { api, clock } = watching;
+    await watching.ready();
+    const turns = turnsOf(watching);
+    api.always((exchange) => exchange.status(503));
+    api.disconnect();
+    changeInTheGap(watching);
+    api.compact();
+    await watching.pass(20_000);
+    api.always(null);
+    await watching.flow(() => turns.length === 2, 10_000);
+    expect(api.requests.slice(-2).map(({ kind }) => kind)).toEqual(['list', 'watch']);
+    expect(api.requests.at(-1)?.at).toBe(clock.now());
+  });
+
   test('a watch that is soon opened again is never stale', async () => {
     await using watching = await startWatching({ prepare });
     await watching.ready();

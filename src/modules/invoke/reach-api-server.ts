@@ -1,6 +1,7 @@
 import type { buildConnector } from 'undici';
 import type { Cluster, RawApi } from '../../k8s/cluster.ts';
 import { SlipwayError } from '../../errors.ts';
+import { AnswerReader } from './answer-reader.ts';
 import { type OpenCall, openCall } from './call.ts';
 import type { Connections, Wire } from './connections.ts';
 import type { Dial } from './connector.ts';
@@ -35,7 +36,7 @@ export function createApiServerReach(cluster: Pick<Cluster, 'raw'>, connections:
         authority: new URL(api.origin).host,
         path: `${api.pathPrefix}/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${target.path}`,
         method,
-        headers: [...headers, ...(await credentials(api))],
+        headers: [...headers, ...asItIs(headers), ...(await credentials(api))],
         body,
       };
       const open = await openCall(request, { ...options, connections, limits });
@@ -43,6 +44,12 @@ export function createApiServerReach(cluster: Pick<Cluster, 'raw'>, connections:
       return fromService(open);
     },
   };
+}
+
+/** Else the API server asks for gzip on its own, and decodes it without any limit. */
+function asItIs(headers: readonly Header[]): readonly Header[] {
+  const asked = headers.some(({ name }) => name.toLowerCase() === 'accept-encoding');
+  return asked ? [] : [{ name: 'Accept-Encoding', value: 'identity' }];
 }
 
 async function credentials(api: RawApi): Promise<readonly Header[]> {
@@ -132,8 +139,7 @@ function apiConnector(api: RawApi, dial: () => Dial | null, opened: (wire: Wire)
       }
       end(null);
       call.connected();
-      // The API server is trusted to know where an answer ends.
-      opened({ expect: () => {}, rest: () => !socket.destroyed, isDestroyed: () => socket.destroyed });
+      opened(new AnswerReader(socket));
       callback(null, socket);
     });
   };

@@ -95,8 +95,14 @@ function rewritten(path: string): string {
     .split('/')
     .filter((segment) => segment !== '' && segment !== '.');
   const trailing = path.endsWith('/') && segments.length > 0 ? '/' : '';
-  return `/${segments.map(encodeURIComponent).join('/')}${trailing}`;
+  return `/${segments.map(encoded).join('/')}${trailing}`;
 }
+
+/** As Go does: of a segment it leaves more than encodeURIComponent() does, and less. */
+const encoded = (segment: string) =>
+  encodeURIComponent(segment)
+    .replaceAll(/%(?:24|26|2B|2C|3A|3B|3D|40)/g, decodeURIComponent)
+    .replaceAll(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
 
 function status(response: ServerResponse, code: number, reason: string): void {
   response.writeHead(code, { 'content-type': 'application/json', ...ownHeaders });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BootError } from '../../../src/boot-error.ts';
+import { apiServerContract } from './api-server-contract.ts';
 import { startHttpProxy, startSocksProxy } from '../../k8s/proxies.ts';
 import { logNetwork } from './network-log.ts';
 import { type ProxyingApiServer, startProxyingApiServer } from './proxying-api-server.ts';
@@ -71,35 +72,6 @@ describe('through the API server', () => {
     expect(Buffer.from(run.upstream.requests[0]?.slice(-7) ?? '', 'latin1').toString()).toBe('grüße');
   });
 
-  test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('%s is really sent', async (method) => {
-    run.upstream.answerWith(answer('yes'));
-    const { outcome, response } = await server.call(run, { method });
-    expect({ outcome, body: response?.body }).toEqual({
-      outcome: 'COMPLETED',
-      body: method === 'HEAD' ? null : 'yes',
-    });
-    expect(run.upstream.requests[0]).toMatch(new RegExp(`^${method} / HTTP`));
-  });
-
-  test.each([200, 204, 302, 304, 400, 401, 403, 404, 418, 429, 500, 503, 599])(
-    'the status %i of the service is mirrored',
-    async (status) => {
-      const bodiless = status === 204 || status === 304;
-      run.upstream.answerWith(
-        bodiless
-          ? `HTTP/1.1 ${status} X\r\n\r\n`
-          : answer('{"error":"mine"}', { 'content-type': 'application/json', location: '/next' }, `${status} X`),
-      );
-      const { outcome, response } = await server.call(run);
-      expect({ outcome, status: response?.status, body: response?.body }).toEqual({
-        outcome: 'COMPLETED',
-        status,
-        body: bodiless ? null : '{"error":"mine"}',
-      });
-      expect(run.upstream.requests).toHaveLength(1);
-    },
-  );
-
   test.each([
     [401, 'Unauthorized', /credentials/],
     [403, 'Forbidden', /services\/proxy/],
@@ -118,60 +90,11 @@ describe('through the API server', () => {
     expect(JSON.stringify(invocation)).not.toMatch(/10\.9\.0\.1|dial/);
   });
 
-  test('a long error of the service is its own', async () => {
-    const body = JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', x: 'y'.repeat(100_000) });
-    run.upstream.answerWith(answer(body, { 'content-type': 'application/json' }, '500 X'));
-    expect(await server.call(run)).toMatchObject({ outcome: 'COMPLETED', response: { status: 500, body } });
-  });
-
   test('a service that refuses the connection is UNREACHABLE', async () => {
     const gone = await server.play('gone', '', { podIPs: ['10.9.0.2'] });
     await gone.upstream[Symbol.asyncDispose]();
     api.route('gone', gone.upstream);
     expect(await server.call(gone)).toMatchObject({ outcome: 'UNREACHABLE', response: null });
-  });
-
-  test('Authorization would be consumed, so it is NOT_SUPPORTED', async () => {
-    const refused = await server.answer({
-      id: run.id,
-      headers: [
-        { name: 'Accept', value: '*/*' },
-        { name: 'authorization', value: 'Bearer mine' },
-      ],
-    });
-    expect(errorsOf(refused)).toEqual(['NOT_SUPPORTED headers.1.name AUTHORIZATION_CONSUMED']);
-    expect(api.passed).toEqual([]);
-  });
-
-  test('a service of https would be called without a look at its certificate, so it is NOT_SUPPORTED', async () => {
-    const safe = await server.play('safe', answer('no'), { podIPs: ['10.9.0.3'], portName: 'https' });
-    expect(errorsOf(await server.answer({ id: safe.id }))).toEqual(['NOT_SUPPORTED port CERTIFICATE_UNCHECKED']);
-    expect(api.passed).toEqual([]);
-  });
-
-  test.each(['/a//b', '/a/./b', '/.', '/a%2Fb', '/%41', '/a!b', "/a'b", '/a%2b', '/%zz', '/%ff', '/a|b', '/a;b%3b'])(
-    'the path %s would be cleaned, so it is NOT_SUPPORTED',
-    async (path) => {
-      expect(errorsOf(await server.answer({ id: run.id, path }))).toEqual(['NOT_SUPPORTED path PATH_CLEANED']);
-      expect(api.passed).toEqual([]);
-    },
-  );
-
-  test.each([
-    '/',
-    '/a',
-    '/a/',
-    '/a%20b',
-    '/%C3%BC',
-    '/a;b=c',
-    '/a:b@c,d$&+',
-    '/a~b.c-d_e',
-    '/...',
-    '/v2/models/m/infer?a=b',
-  ])('the path %s arrives as it is', async (path) => {
-    run.upstream.answerWith(answer('ok'));
-    expect((await server.call(run, { path })).outcome).toBe('COMPLETED');
-    expect(api.passed[0]?.path).toBe(path);
   });
 
   test('hostile inputs are refused as on the direct way, and nothing is asked', async () => {
@@ -245,6 +168,23 @@ describe('through the API server', () => {
     socket.end('data: 2\n\n');
     expect(await next()).toEqual({ text: 'data: 2\n\n', final: false });
     expect(await next()).toEqual({ text: '', final: true });
+  });
+});
+
+describe('what an API server changes', () => {
+  let other: ProxyingApiServer;
+  afterAll(() => other[Symbol.asyncDispose]());
+  let addresses = 0;
+  apiServerContract(async () => {
+    other = await startProxyingApiServer();
+    const own = await startInvokeServer({ kubeconfig: other.kubeconfig, as: { caller: ann } });
+    const play: InvokeServer['play'] = async (name, script, parts) => {
+      addresses += 1;
+      const played = await own.play(name, script, { podIPs: [`10.9.1.${addresses}`], ...parts });
+      other.route(name, played.upstream);
+      return played;
+    };
+    return { server: own, play };
   });
 });
 

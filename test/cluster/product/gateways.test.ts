@@ -86,6 +86,28 @@ describe.each(clusters)('gateways on %s', (_, open) => {
     expect(policy.spec.basicAuth?.users).toMatchObject({ name: 'users' });
   });
 
+  it('a dry run shows the very bytes that are then there', async () => {
+    const kinds = {
+      none: { none: true },
+      basic: { basic: { secretName: 'users' } },
+      keys: { apiKey: { secretName: 'keys' } },
+      tokens: { jwt: { jwksUri: 'https://login.example.org/certs', issuer: 'https://login.example.org' } },
+    };
+    for (const [kind, auth] of Object.entries(kinds)) {
+      const wanted = input(`tried-${kind}`, { auth, pathPrefix: '/v1', rewritePathPrefix: '/' });
+      const tried = await call.create({ ...wanted, dryRun: true });
+      const { gateway, manifests } = await call.create(wanted);
+      expect(tried.manifests).toBe(manifests);
+      const shown = await product.data('query ($id: ID!) { gateway(by: { id: $id }) { manifests } }', {
+        id: gateway.id,
+      });
+      expect(shown).toEqual({ gateway: { manifests } });
+      const change = { id: gateway.id, pathPrefix: '/v2', auth: kind === 'basic' ? kinds.keys : kinds.basic };
+      const preview = await call.update({ ...change, dryRun: true });
+      expect(preview.manifests).toBe((await call.update(change)).manifests);
+    }
+  });
+
   it('is UNCLAIMED for as long as no controller says a word', async () => {
     await call.create(input('alone'));
     // A controller has some seconds to say it. For this server they are over.

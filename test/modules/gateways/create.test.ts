@@ -58,6 +58,10 @@ describe('create', () => {
       spec: { basicAuth: { users: { name: 'users' } } },
     });
     expect(unset(policy())).toBe(true);
+    for (const object of [route(), policy()]) {
+      const writers = object?.metadata.managedFields?.filter(({ subresource }) => subresource === undefined) ?? [];
+      expect(new Set(writers.map(({ manager }) => manager))).toEqual(new Set(['slipway']));
+    }
     expect(route()).toMatchObject({
       metadata: { annotations: { 'slipway.dev/auth': 'basic' } },
       spec: {

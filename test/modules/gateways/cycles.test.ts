@@ -19,6 +19,8 @@ afterAll(() => server.stop());
 const host = 'cycle.services.localhost';
 const statusOf = async (ask: Ask = {}): Promise<number> => (await server.ask(host, '/', ask)).status;
 
+let answered = Promise.withResolvers<void>();
+
 /** Calls without a credential 200 times a second while something is done. */
 async function probing(task: () => Promise<void>): Promise<Map<number, number>> {
   const statuses = new Map<number, number>();
@@ -26,7 +28,11 @@ async function probing(task: () => Promise<void>): Promise<Map<number, number>> 
   const probe = setInterval(() => {
     const one = statusOf()
       .then((status) => void statuses.set(status, (statuses.get(status) ?? 0) + 1))
-      .finally(() => pending.delete(one));
+      .finally(() => {
+        pending.delete(one);
+        answered.resolve();
+        answered = Promise.withResolvers();
+      });
     pending.add(one);
   }, 5);
   try {
@@ -38,9 +44,9 @@ async function probing(task: () => Promise<void>): Promise<Map<number, number>> 
   return statuses;
 }
 
-/** Asks until the data plane has taken a change over. */
+/** Asks until the data plane has taken a change over, each time after another probe. */
 async function until(wanted: number, ask: Ask = {}): Promise<void> {
-  while ((await statusOf(ask)) !== wanted);
+  while ((await statusOf(ask)) !== wanted) await answered.promise;
 }
 
 test(`in ${cycles} cycles of create, rotate, swap and delete nobody gets through without a credential`, {

@@ -6,7 +6,7 @@ import { type Deployment, type KubeObject, deployments, services } from '../../s
 
 /** What it is told over IPC; each is answered with the same number when it is done. */
 export type Order =
-  | { number: number; do: 'fill'; runs: number; bytes: number }
+  | { number: number; do: 'fill'; runs: number; fat: number; bytes: number }
   | { number: number; do: 'touch'; run: number; nonce: number }
   /** All of them change while no watch is open, and what changed is no longer known: they must be listed again. */
   | { number: number; do: 'relist'; nonce: number };
@@ -61,7 +61,7 @@ function carryOut(order: Order): void {
   if (order.do === 'touch') return touch(order.run, order.nonce);
   if (order.do === 'fill') {
     for (let index = 0; index < order.runs; index++) {
-      const object = deployment(`run-${index}`, 'x'.repeat(order.bytes));
+      const object = deployment(`run-${index}`, 'x'.repeat(index < order.fat ? order.bytes : 0));
       made.push(object);
       api.of(deployments).store(object);
       api.of(services).store(service(`run-${index}`));

@@ -16,8 +16,11 @@ export interface FakeCluster extends AsyncDisposable {
   report(asked?: Request): Promise<Report>;
 }
 
-/** `bytes` is the length of an argument that each run has, for those who ask for it. */
-export async function startFakeCluster(runs: number, bytes = 0): Promise<FakeCluster> {
+/** The first `fat` runs have an argument of so many bytes, for those who ask for it. */
+export async function startFakeCluster(
+  runs: number,
+  { fat, bytes }: { fat: number; bytes: number },
+): Promise<FakeCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   const kubeconfig = join(dataDir, 'kubeconfig');
   const api = await start('api-server.ts', [kubeconfig]);
@@ -35,7 +38,7 @@ export async function startFakeCluster(runs: number, bytes = 0): Promise<FakeClu
     api.send({ ...what, number: mine });
     await done;
   };
-  await order({ do: 'fill', runs, bytes });
+  await order({ do: 'fill', runs, fat, bytes });
   const server = await start('../cluster/server.ts', [kubeconfig, dataDir]);
   const report = async (asked: Request = 'report'): Promise<Report> => {
     const answered = once(server, 'message') as Promise<[Report]>;

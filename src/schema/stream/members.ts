@@ -50,7 +50,7 @@ export function createMembers<Item>(options: {
     }
   }
 
-  const rounds = createRounds(clock, Math.min(limits.patienceMs / 4, limits.renewMs), (now, paused) => {
+  const rounds = createRounds(clock, Math.min(limits.patienceMs / 10, limits.renewMs), (now, paused) => {
     endStalled(now, paused);
     if (now - renewedAt >= limits.renewMs) {
       renewedAt = now;

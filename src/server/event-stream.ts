@@ -17,6 +17,7 @@ const headers = {
 };
 const comment = Buffer.from(':\n\n');
 const [before, after] = [Buffer.from('event: next\ndata: '), Buffer.from('\n\n')];
+const events = new WeakMap<ExecutionResult, Buffer>();
 const complete = Buffer.from('event: complete\ndata:\n\n');
 
 /**
@@ -39,6 +40,15 @@ export function useEventStreams(): Plugin {
       negotiated.setResultProcessor(process as never, 'text/event-stream');
     },
   };
+}
+
+/** Made once for all who get the same result: a copy for each would stay with those that do not read. */
+function eventOf(result: ExecutionResult): Buffer {
+  const present = events.get(result);
+  if (present) return present;
+  const event = Buffer.concat([before, payloadOf(result), after]);
+  events.set(result, event);
+  return event;
 }
 
 function eventStream(results: AsyncIterable<ExecutionResult>, response: ServerResponse): Readable {
@@ -72,7 +82,7 @@ function eventStream(results: AsyncIterable<ExecutionResult>, response: ServerRe
           stream.push(null);
           return;
         }
-        more = stream.push(Buffer.concat([before, payloadOf(step.value), after]));
+        more = stream.push(eventOf(step.value));
       }
     } catch (error) {
       stream.destroy(error as Error);

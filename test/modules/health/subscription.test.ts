@@ -32,6 +32,20 @@ test.each(['overWebSocket', 'overSse'] as const)('%s: ADDED, SYNCED, then every 
   await expect.poll(() => surface.stream.subscribers).toBe(0);
 });
 
+test('what is told while the cluster is stale is still right when it is not', async () => {
+  await using surface = await startSurface();
+  surface.put(run('a', { health: 'DEGRADED', message: 'It crashes.' }));
+  surface.turn('STALE');
+  const events = surface.overWebSocket();
+  const message = 'It crashes.';
+  expect(await nextEvent(events)).toMatchObject({ type: 'ADDED', serviceRun: { status: { message } } });
+  expect(await nextShort(events)).toBe('SYNCED');
+  expect(await nextShort(events)).toBe('STALE');
+  surface.turn('FRESH');
+  expect(await nextShort(events)).toBe('FRESH');
+  await events.return?.();
+});
+
 test('a cursor resumes over another transport', async () => {
   await using surface = await startSurface();
   surface.put(run('a'));

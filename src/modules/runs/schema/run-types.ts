@@ -1,3 +1,4 @@
+import { OperationTypeNode } from 'graphql';
 import type { Builder } from '../../../schema/builder.ts';
 import { Freshness } from '../../../schema/enums.ts';
 import { addConnection } from '../../../schema/connection.ts';
@@ -73,7 +74,9 @@ function addServiceRun(builder: Builder): void {
       status: t.field({
         type: 'ServiceRunStatus',
         description: 'What it is doing and how well it is.',
-        resolve: (run, _, { cluster }) => withStaleness(run, cluster.freshness),
+        // Who is told changes is told STALE and FRESH as such: what an event says must still be true after FRESH.
+        resolve: (run, _, { cluster }, { operation }) =>
+          operation.operation === OperationTypeNode.SUBSCRIPTION ? run : withStaleness(run, cluster.freshness),
       }),
       pods: t.expose('pods', { type: ['RunPod'], description: 'Its Pods, the oldest first.' }),
     }),

@@ -180,3 +180,26 @@ test('a reader of SSE that does not read is ended, and the others lose nothing',
   expect(await nextShort(healthy)).toBe('ADDED last HEALTHY');
   await healthy.return?.();
 });
+
+test('5,000 runs that change in one tick, as when they are listed anew, are told to everybody, each once and in order', {
+  timeout: 120_000,
+}, async () => {
+  await using surface = await startSurface();
+  const names = Array.from({ length: 5_000 }, (_, n) => `run-${n}`);
+  for (const name of names) surface.put(run(name));
+  const readers = [surface.overWebSocket(), surface.overSse()];
+  const read = async (events: AsyncIterator<Answer>, type: string) => {
+    const told: string[] = [];
+    while (told.length < names.length) told.push(await nextShort(events));
+    expect(told).toEqual(names.map((name) => `${type} ${name} ${type === 'ADDED' ? 'HEALTHY' : 'HEALTHY HEALTHY'}`));
+  };
+  for (const events of readers) {
+    await read(events, 'ADDED');
+    expect(await nextShort(events)).toBe('SYNCED');
+  }
+  for (const name of names) surface.put(run(name, { message: 'Listed anew.' }));
+  await Promise.all(readers.map((events) => read(events, 'CHANGED')));
+  expect(surface.stream.subscribers).toBe(readers.length);
+  expect(surface.stream.counts).toMatchObject({ slow: 0, coalesced: 0 });
+  for (const events of readers) await events.return?.();
+});

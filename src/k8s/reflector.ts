@@ -85,6 +85,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   let mustList = true;
   let events = 0;
   let serverErrors = 0;
+  /** The server could not be reached the last time. */
+  let unreachable = false;
   /** Ends the watch that is open: it can't be relied on. */
   let distrust = () => {};
 
@@ -195,13 +197,17 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   async function recover(error: ApiError, phase: 'list' | 'watch', lasted: number): Promise<void> {
     const expired = phase === 'watch' && isExpired(error);
     if (phase === 'watch' && lasted >= goodWatchMs && !expired) rest();
+    // It answers again, though not yet as it should: that will soon be over.
+    if (unreachable && error.status > 0) backoff.reset();
+    unreachable = error.status === 0;
     const soon = expired && relists.failures === 0;
     const wait = (expired ? relists : backoff).next();
     status.failed(error);
     if (phase === 'list') await unlisted(error);
     else if (expired || needsList(error)) mustList = true;
     const asked = error.retryAfterMs === undefined ? 0 : error.retryAfterMs + random() * 1000;
-    const ms = Math.max(soon ? random() * 500 : wait, asked);
+    // A server that is too busy knows for how long: longer is no help to it.
+    const ms = error.status === 429 && error.retryAfterMs ? asked : Math.max(soon ? random() * 500 : wait, asked);
     await sleep(clock, Math.min(ms, longestWaitMs), signal);
   }
 

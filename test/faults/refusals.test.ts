@@ -219,6 +219,24 @@ describe('a server that refuses', () => {
     expect(watching.cluster.freshness.state).toBe('FRESH');
   });
 
+  test('fault 21: a server that was gone, then says 503 and 429 before it is well: within 5 s of its first answer', async () => {
+    await using watching = await startWatching({ prepare, random: () => 0.999 });
+    const { api } = watching;
+    await watching.ready();
+    api.always((exchange) => exchange.reset());
+    api.disconnect();
+    changeInTheGap(watching);
+    api.compact();
+    await watching.pass(20_000);
+    const requests = api.count('watch');
+    api.onWatch(refuse(503), refuse(429, 'TooManyRequests', { 'retry-after': '1' }));
+    api.always(null);
+    await watching.flow(() => api.count('watch') > requests, 4_000);
+    await watching.converged(5_000);
+    expect(watching.events).toEqual([...first, ...gapByList]);
+    expect(watching.cluster.freshness.state).toBe('FRESH');
+  });
+
   test('fault 15: a burst of 503 is over within 5 s', async () => {
     await using watching = await startWatching({ prepare });
     const { api } = watching;

@@ -45,15 +45,33 @@ describe('much at once', () => {
   });
 });
 
-test('who subscribes before all runs were judged is told all of them before SYNCED', async () => {
-  const many = 300;
-  await using server = await startServerOnFakeApi((api) => {
+/** That a server which has just started has not judged yet. */
+const many = 300;
+const startServerOfMany = () =>
+  startServerOnFakeApi((api) => {
     for (let index = 0; index < many; index += 1) {
       const [name, labels] = [`run-${index}`, { 'slipway.dev/run': `run-${index}` }];
       const managed = { 'app.kubernetes.io/managed-by': 'slipway' };
       api.of(deployments).store(deployment({ metadata: { name, labels: { ...managed, ...labels } } }));
     }
   });
+
+test('who asks before all runs were judged gets all of them', async () => {
+  await using server = await startServerOfMany();
+  expect(await server.data('{ serviceRuns { totalCount } }')).toEqual({ serviceRuns: { totalCount: many } });
+});
+
+test('who asks while the cluster can not be listed is not told that there are no runs', async () => {
+  await using server = await startServerOnFakeApi((api) => {
+    api.of(deployments).store(deployment({ metadata: { name: 'there' } }));
+    api.of(deployments).onList(() => {});
+  });
+  const answer = server.resolved(server.data('{ serviceRuns { totalCount } }'), 60_000);
+  await expect(answer).rejects.toThrow('"code":"UNAVAILABLE","reason":"NOT_LISTED"');
+});
+
+test('who subscribes before all runs were judged is told all of them before SYNCED', async () => {
+  await using server = await startServerOfMany();
   const types: unknown[] = [];
   for await (const { data } of server.subscribe('subscription { serviceHealthChanged { type } }')) {
     const { type } = (data as { serviceHealthChanged: { type: string } }).serviceHealthChanged;

@@ -36,7 +36,7 @@ export function createHealthStream(
 }
 
 interface Parts {
-  runs: Pick<Runs, 'all' | 'get' | 'subscribe'>;
+  runs: Pick<Runs, 'all' | 'get' | 'known' | 'subscribe'>;
   store: TransitionStore;
   config: HealthConfig;
   clock: Clock;
@@ -59,9 +59,15 @@ export function startHistory({ runs, store, config, clock, log }: Parts): {
     { cache: false },
   );
 
-  let stopped = false;
+  let [stopped, known] = [false, false];
+  void runs.known().then(() => (known = true));
   let pruning = Promise.resolve();
   async function prune(): Promise<void> {
+    // A run that was not judged yet is not gone.
+    if (known) await drop();
+    if (!stopped) cancel = clock.after(pruneEveryMs, begin);
+  }
+  async function drop(): Promise<void> {
     const live = new Set(Array.from(runs.all(), ({ uid }) => uid));
     const before = clock.now() - config.historyDays * dayMs;
     try {
@@ -69,7 +75,6 @@ export function startHistory({ runs, store, config, clock, log }: Parts): {
     } catch (error) {
       log.error({ err: error }, 'old health transitions could not be removed');
     }
-    if (!stopped) cancel = clock.after(pruneEveryMs, begin);
   }
   function begin(): void {
     pruning = prune();

@@ -1,8 +1,7 @@
-import type { Cluster } from '../../k8s/cluster.ts';
 import { defineModule } from '../../module.ts';
 import { runActions } from './actions.ts';
 import { runsConfig } from './config.ts';
-import { createRuns } from './runs.ts';
+import { createRuns, notListed } from './runs.ts';
 import { addRuns } from './schema/index.ts';
 import { RunAction, RunSource, Runs } from './service.ts';
 import { builtinSources } from './sources/index.ts';
@@ -27,13 +26,8 @@ export const runs = defineModule({
     const own = builtinSources(config);
     const runs = createRuns({ cluster, clock, log, settings, sources: [...own, ...deps.sources] });
     host.onStop(() => runs.stop());
-    host.ready(() => (runs.started ? null : notListed(cluster)));
+    host.ready(() => (runs.started ? null : notListed(cluster.freshness)));
     const operations = createOperations({ runs, cluster, clock, log, settings, maxReplicas });
     return { runs, operations, sources: own, actions: runActions };
   },
 });
-
-function notListed({ freshness }: Pick<Cluster, 'freshness'>): string {
-  const why = freshness.watches().find(({ synced, error }) => !synced && error !== null)?.error;
-  return `the cluster has not been listed yet${why ? `: ${why}` : ''}.`;
-}

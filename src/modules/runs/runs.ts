@@ -19,6 +19,8 @@ export interface RunsParts {
   log: Log;
   settings: ViewSettings;
   sources: readonly RunSource[];
+  /** So long runs are judged before others get their turn. @default 4 */
+  longestPassMs?: number;
 }
 
 /** The service with what its module needs to start and stop it. */
@@ -29,7 +31,7 @@ export interface RunningRuns extends Runs {
 }
 
 /** Keeps one view per run: what happens costs as much as the runs it touches, however many there are. */
-export function createRuns({ cluster, clock, log, settings, sources }: RunsParts): RunningRuns {
+export function createRuns({ cluster, clock, log, settings, sources, longestPassMs = 4 }: RunsParts): RunningRuns {
   const sightings = createSightings(settings.restartWindowMs, () => clock.now());
   const assembly = createAssembly(cluster, sources, sightings);
   const sharing = createSharing(1 << 15);
@@ -123,6 +125,13 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
   };
   cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
 
+  const whenKnown = async (): Promise<void> => {
+    if (started) return;
+    const late = Promise.withResolvers<void>();
+    const cancel = clock.after(patienceMs, () => late.reject(notKnown(cluster.freshness)));
+    await Promise.race([known.promise, late.promise]).finally(cancel);
+  };
+
   const byId = (id: string): RunView | undefined => {
     const parsed = parseGlobalId(id);
     return parsed?.typename === runTypename ? views.get(parsed.local) : undefined;
@@ -136,6 +145,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
       return started;
     },
     known: () => known.promise,
+    whenKnown,
     get: (key) => views.get(key),
     byId,
     byService(namespace, name) {
@@ -144,6 +154,7 @@ export function createRuns({ cluster, clock, log, settings, sources }: RunsParts
     },
     all: () => views.values(),
     async visible(id, access, field = 'id') {
+      await whenKnown();
       const run = byId(id);
       // Absent and not visible are the same answer.
       if (run && (await access.allows('see', run))) return run;
@@ -184,15 +195,26 @@ function cacheOf(cluster: Cluster, object: KubeObject): Cache<KubeObject> | null
   return resource ? cluster.cache(resource) : null;
 }
 
+/** How long a request waits for the first lists. */
+const patienceMs = 5000;
+
+/** Why nothing can be said of the runs yet. */
+export function notListed(freshness: Pick<Cluster['freshness'], 'watches'>): string {
+  const why = freshness.watches().find(({ synced, error }) => !synced && error !== null)?.error;
+  return `the cluster has not been listed yet${why ? `: ${why}` : ''}.`;
+}
+
+function notKnown(freshness: Cluster['freshness']): SlipwayError {
+  const message = `The runs are not known: ${notListed(freshness)} Try again in a moment.`;
+  return new SlipwayError('UNAVAILABLE', message, { reason: 'NOT_LISTED' });
+}
+
 /** Deleted and made again under the same key: two runs, never a change of one. */
 function isAnother(before: RunView, after: RunView): boolean {
   const [old, now] = [before.objects, after.objects];
   if (old.workload && now.workload) return old.workload.metadata.uid !== now.workload.metadata.uid;
   return before.uid !== after.uid && !old.workload && !now.workload;
 }
-
-/** So long runs are judged before others get their turn. */
-const longestPassMs = 4;
 
 /** The cluster's times may be older than what was seen: a Service that is gone says no longer since when. */
 const contradictionMs = 5000;

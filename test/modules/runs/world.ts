@@ -73,7 +73,11 @@ export function createWorld(sources: readonly RunSource[] = builtinSources(runsC
       },
     },
   } as unknown as Cluster;
-  const runs = createRuns({ cluster, clock, log, settings: { ...settings, addressing: 'dns' }, sources });
+  const runs = createRuns({
+    ...{ cluster, clock, log, sources },
+    settings: { ...settings, addressing: 'dns' },
+    longestPassMs: Number.POSITIVE_INFINITY,
+  });
   const changes: RunChange[] = [];
   runs.subscribe((change) => changes.push(change));
   let version = 1;
@@ -96,7 +100,7 @@ export function createWorld(sources: readonly RunSource[] = builtinSources(runsC
     /** The first lists are in. */
     begin: async () => {
       synced();
-      await new Promise((resolve) => setImmediate(resolve));
+      await runs.known();
     },
     /** All that was put has been looked at. */
     settled: () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve))),

@@ -49,7 +49,7 @@ function addGateway(builder: Builder): void {
     id: { resolve: (gateway) => gateway.key },
     isTypeOf: (value) => typeof value === 'object' && value !== null && 'hostnames' in value && 'parents' in value,
     async loadOne(key, context) {
-      const gateway = readable(context).get(key);
+      const gateway = (await readable(context)).get(key);
       return gateway && (await context.access.allows('see', gateway)) ? gateway : null;
     },
     fields: (t) => ({

@@ -25,7 +25,7 @@ export function addQueries(builder: Builder): void {
       async resolve(_, { filter, ...page }, context) {
         const matches = gatewayMatcher(filter);
         const scope = await context.access.scope('see');
-        const all = [...readable(context).all()];
+        const all = [...(await readable(context)).all()];
         const visible = all.filter((gateway) => scope.includes(gateway) && matches(gateway));
         return paginate(visible, page, ({ name, namespace, key }) => [name, namespace, key]);
       },
@@ -46,7 +46,7 @@ export function addQueries(builder: Builder): void {
       nullable: true,
       description: 'The gateways that lead to it, by name.',
       async resolve({ objects, namespace }, _, context) {
-        const gateways = readable(context);
+        const gateways = await readable(context);
         const scope = await context.access.scope('see');
         const services = [objects.service, ...objects.aliases].filter((service) => service !== null);
         const leading = services.flatMap(({ metadata }) => gateways.byService(namespace, metadata.name));
@@ -59,6 +59,6 @@ export function addQueries(builder: Builder): void {
 async function findGateway(by: By, context: Context): Promise<GatewayView | null> {
   const parsed = parseGlobalId(by.id ?? '');
   const key = by.name ? `${by.name.namespace}/${by.name.name}` : parsed?.typename === 'Gateway' ? parsed.local : '';
-  const gateway = readable(context).get(key);
+  const gateway = (await readable(context)).get(key);
   return gateway && (await context.access.scope('see')).includes(gateway) ? gateway : null;
 }

@@ -45,8 +45,10 @@ export function addStream(builder: Builder): void {
             'The last `cursor` seen: only what changed since then is sent, then SYNCED. RESET and all of it when that is not possible.',
         }),
       },
-      subscribe: (_, { filter, after }, context) =>
-        openStream(readable(context).changes, context, { filter, matches: gatewayMatcher(filter), after }),
+      async subscribe(_, { filter, after }, context) {
+        const { changes } = await readable(context);
+        return openStream(changes, context, { filter, matches: gatewayMatcher(filter), after });
+      },
       resolve: (event) => event,
     }),
   );

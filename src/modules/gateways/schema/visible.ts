@@ -8,8 +8,9 @@ export async function visibleRun(id: string | null, context: Context): Promise<R
   return run && (await context.access.allows('see', run)) ? run : null;
 }
 
-/** What is known of gateways; refused where that is nothing at all. */
-export function readable(context: Context): Gateways {
+/** What is known of gateways, once all are; refused where that is nothing at all. */
+export async function readable(context: Context): Promise<Gateways> {
+  await context.use(Runs).whenKnown();
   const gateways = context.use(Gateways);
   gateways.readable();
   return gateways;

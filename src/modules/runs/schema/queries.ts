@@ -22,7 +22,11 @@ export function addQueries(builder: Builder): void {
         }),
         ...pageArgs(t.arg),
       },
-      resolve: async (_, args, context) => listRuns(context.use(Runs), await context.access.scope('see'), args),
+      async resolve(_, args, context) {
+        const runs = context.use(Runs);
+        await runs.whenKnown();
+        return listRuns(runs, await context.access.scope('see'), args);
+      },
     }),
   );
   builder.queryField('serviceRun', (t) =>
@@ -39,6 +43,7 @@ export function addQueries(builder: Builder): void {
 /** The run an input names, if the caller may see it. A run id that several visible runs have is CONFLICT. */
 export async function findRun(by: By, context: Context): Promise<RunView | null> {
   const runs = context.use(Runs);
+  await runs.whenKnown();
   const scope = await context.access.scope('see');
   if (by.runId !== null && by.runId !== undefined) {
     const hits = [...runs.all()].filter((run) => run.runId === by.runId && scope.includes(run));

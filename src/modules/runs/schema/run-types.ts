@@ -44,7 +44,9 @@ function addServiceRun(builder: Builder): void {
     id: { resolve: (run) => run.key },
     isTypeOf: (value) => typeof value === 'object' && value !== null && 'runId' in value && 'key' in value,
     async loadOne(key, context) {
-      const run = context.use(Runs).get(key);
+      const runs = context.use(Runs);
+      await runs.whenKnown();
+      const run = runs.get(key);
       return run && (await context.access.allows('see', run)) ? run : null;
     },
     fields: (t) => ({

@@ -14,10 +14,10 @@ export interface CapturedLog {
   readonly line: (message: RegExp) => Promise<Line>;
 }
 
-export function captureLog(): CapturedLog {
+export function captureLog(level = 'info'): CapturedLog {
   const lines: Line[] = [];
   const waiting = new Set<(line: Line) => void>();
-  const log = createLog('info', {
+  const log = createLog(level, {
     write(text) {
       const line = JSON.parse(text) as Line;
       lines.push(line);

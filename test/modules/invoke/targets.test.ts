@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endpointSlices, pods, services } from '../../../src/k8s/resources.ts';
+import { holdTimers } from './held-clock.ts';
 import { holdConnections } from './network-log.ts';
 import { rights } from '../runs/surface.ts';
 import {
@@ -100,6 +102,13 @@ describe('what is behind the Service', () => {
     await writeSlice(name, parts({ address: stranger.upstream.address, name: other }));
     expect(await tried(run)).toBe('TARGET_NOT_ALLOWED FOREIGN_ENDPOINT');
     expect(stranger.upstream.requests).toEqual([]);
+  });
+
+  test("another run's address and port are none of this run's", async () => {
+    const [run, other] = [await server.play(newName(), answer('mine')), await server.play(newName(), answer('theirs'))];
+    expect(await tried(run, { url: `${other.url}/` })).toBe('TARGET_NOT_ALLOWED url NOT_REGISTERED');
+    expect(await tried(run, { port: other.upstream.port })).toBe('TARGET_NOT_ALLOWED port NOT_REGISTERED');
+    expect([...run.upstream.requests, ...other.upstream.requests]).toEqual([]);
   });
 
   test('a headless Service is called at its Pod', async () => {
@@ -211,6 +220,30 @@ describe('rights', () => {
     const run = await own.play('echo', answer('no'));
     expect(errorsOf(await own.answer({ id: run.id }))).toEqual(['FORBIDDEN id']);
     expect(run.upstream.requests).toEqual([]);
+  });
+
+  test('a right that is withdrawn ends a stream under way, and refuses the next call', async () => {
+    const allowed = { see: [namespace], invoke: [namespace] };
+    const clock = holdTimers(4000);
+    await using own = await startInvokeServer({
+      clock,
+      as: { caller: { name: 'ann', local: false }, access: rights(allowed) },
+    });
+    const run = await own.play('echo', (socket) => socket.write(answer('half').subarray(0, -2)));
+    const arrived = run.upstream.next();
+    const document = 'subscription ($input: InvokeServiceInput!) { invokeServiceStream(input: $input) { text } }';
+    const chunks = own.subscribe(document, { input: { id: run.id } });
+    const first = chunks.next();
+    const closed = once(await arrived, 'close');
+    await first;
+    allowed.invoke = [];
+    await clock.fire(4000);
+    await closed;
+    expect(errorsOf(await own.answer({ id: run.id }))).toEqual(['FORBIDDEN id']);
+    const { invocations } = await own.data<{ invocations: { nodes: { outcome: string }[] } }>(
+      '{ invocations { nodes { outcome } } }',
+    );
+    expect(invocations.nodes.map(({ outcome }) => outcome)).toEqual(['REFUSED', 'CANCELLED']);
   });
 
   test('a run out of sight is like one that is not there', async () => {

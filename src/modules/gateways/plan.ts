@@ -131,7 +131,7 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
   );
   const [taking, policy] = await allOf(
     () => admitted(parent, { namespace, hostname }, operations.parents),
-    () => protectionFor(context, wish, backend, parent),
+    () => protectionFor(operations, context, wish, { backend, parent }),
   );
   const shape = { ...wish, backend: { namespace, service, port: backend.port } };
   const metadata = {
@@ -152,12 +152,13 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
 }
 
 async function protectionFor(
+  { store }: Operations,
   context: Context,
   { namespace, name, auth }: Wish,
-  backend: BackendTarget,
-  parent: ParentTarget,
+  { backend, parent }: { backend: BackendTarget; parent: ParentTarget },
 ): Promise<Policy | null> {
   const policy = policyFor({ namespace, name }, auth, parent);
+  if (policy && parent.policies) store.policies.readable(parent.policies);
   await checkSecret(context, auth, backend, parent);
   return policy;
 }

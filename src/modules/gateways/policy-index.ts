@@ -2,6 +2,7 @@ import type { Cache, CacheEvent, Cluster } from '../../k8s/cluster.ts';
 import { apiVersionOf, type HTTPRoute, type KubeObject } from '../../k8s/resources.ts';
 import type { Backends } from './backends.ts';
 import { attachedTo, extensionKey, extensionsOf, keyOfPolicy, selects, targetsOf } from './policies.ts';
+import { refuseUnread } from './readable.ts';
 import type { Policy, PolicyBackend } from './service.ts';
 
 /** The policies of all back ends, from the caches. */
@@ -10,6 +11,8 @@ export interface PolicyIndex {
   readonly synced: boolean;
   /** The same for the kind of one back end. */
   knows(backend: PolicyBackend): boolean;
+  /** UNAVAILABLE where they may not be read: nobody would see who governs a route, nor when a protection is in force. */
+  readable(backend: PolicyBackend): void;
   /** Of a namespace, of all kinds. */
   in(namespace: string): Iterable<Policy>;
   attachedTo(route: HTTPRoute): Policy[];
@@ -41,6 +44,10 @@ export function createPolicyIndex(cluster: Cluster, { resources }: Pick<Backends
       return kinds.every(({ cache }) => cache.synced);
     },
     knows: ({ resource }) => find({ apiVersion: apiVersionOf(resource), kind: resource.kind })?.synced ?? false,
+    readable({ resource }) {
+      const cache = find({ apiVersion: apiVersionOf(resource), kind: resource.kind });
+      if (cache) refuseUnread(cache);
+    },
     in: (namespace) => kinds.flatMap(({ cache }) => [...cache.list(namespace)]),
     attachedTo: (route) => attachedTo(route, candidates(route)),
     subscribe(listener) {

@@ -163,6 +163,7 @@ async function change(
   const { namespace = '', name } = route.metadata;
   const { shape, step, claim, ...target } = await targets(operations, context, input, present, wish);
   const auth = wish.auth ?? presentAuth(present, target.parent);
+  if (wish.auth && target.parent.policies) operations.store.policies.readable(target.parent.policies);
   const changes = (now: HTTPRoute): JsonPatchOperation[] => [
     ...routePatch(now, { shape, parent: wish.parent, protection: protectionOf(now, wish.auth, target.parent) }),
     ...(wish.auth ? annotate(now, authAnnotation, authWord(wish.auth.kind)) : []),

@@ -67,8 +67,18 @@ test('nor are Gateways', async () => {
   expect(answer.data).toEqual({ gatewayParents: null, gateways: { totalCount: 1 } });
 });
 
-test('policies that it may not list leave the protection unknown', async () => {
+test('policies that it may not list leave the protection unknown, and none is given', async () => {
   await using server = await without('securitypolicies');
+  await calls(home).createSecret({ basic: { namespace: 'default', name: 'users', users: [{ username: 'maria' }] } });
+  const auth = { basic: { secretName: 'users' } };
+  for (const [document, given] of [
+    [documents.create, { ...input, auth }],
+    [documents.update, { id, auth }],
+  ] as const) {
+    const answer = await server.query(document, { input: given });
+    expect(errorsOf(answer)).toEqual(['UNAVAILABLE NOT_READABLE']);
+    expect(answer.errors?.[0]?.message).toMatch(/could not list the securitypolicies/);
+  }
   const { data } = await server.query('{ gateways { nodes { auth { kind } status { phase message } } } }');
   expect(data).toEqual({
     gateways: {

@@ -43,8 +43,11 @@ describe('the log of a container', () => {
     const times = lines.map((line) => line.slice(0, line.indexOf(' ')));
     expect(lines.map((line) => line.slice(line.indexOf(' ') + 1))).toEqual(['one', 'two', 'three']);
     expect(times.every((time) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(time))).toBe(true);
-    expect(await world.log('web', { sinceTime: times[1] ?? '' })).toBe('two\nthree\n');
-    expect(await world.log('web', { sinceTime: times[1] ?? '', tailLines: 1 })).toBe('three\n');
+    const [, second = ''] = times;
+    // A busy machine may read two lines at once: then they have one time.
+    const since = ['one\n', 'two\n', 'three\n'].filter((_, index) => (times[index] ?? '') >= second).join('');
+    expect(await world.log('web', { sinceTime: second })).toBe(since);
+    expect(await world.log('web', { sinceTime: second, tailLines: 1 })).toBe('three\n');
     expect(await world.log('web', { sinceTime: '2100-01-01T00:00:00Z' })).toBe('');
   });
 

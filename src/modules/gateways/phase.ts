@@ -37,6 +37,8 @@ export interface PhaseInput {
   closed: boolean;
   /** From when on it will be open, as far as that is known. */
   opensAt: Millis | null;
+  /** Hostnames of the route that no listener takes. */
+  unserved: readonly string[];
   names: Omit<ReasonNames, 'parent' | 'detail'>;
   now: Millis;
 }
@@ -71,7 +73,7 @@ export function phaseOf(input: PhaseInput): Phase {
   // While it is closed nobody gets through, whatever the protection would do.
   const held = input.closed ? findings.map(withoutAlarm) : findings;
   const [worst] = held.sort((a, b) => a.rank - b.rank);
-  if (!worst) return { phase: 'READY', message: null, changesAt: null };
+  if (!worst) return { phase: 'READY', message: passedOver(input), changesAt: null };
   const times = findings.map(({ changesAt }) => changesAt).filter((at) => at !== null);
   return { phase: worst.phase, message: worst.message, changesAt: times.length > 0 ? Math.min(...times) : null };
 }
@@ -82,6 +84,11 @@ function closed({ opensAt }: PhaseInput): Finding {
   const time = new Date(opensAt).toISOString().slice(11, 19);
   const message = `The gateway is closed until ${time} UTC, when its protection is in force for every connection. Wait.`;
   return found('PROGRESSING', message);
+}
+
+function passedOver({ unserved }: PhaseInput): string | null {
+  if (unserved.length === 0) return null;
+  return `No listener serves ${unserved.join(', ')}: who calls that gets 404. Take it out of the route, or choose a Gateway that does.`;
 }
 
 const withoutAlarm = (finding: Finding): Finding =>

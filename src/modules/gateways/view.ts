@@ -51,6 +51,7 @@ export function gatewayView(route: HTTPRoute, sources: ViewSources): GatewayView
     strayed: attached.length === 0 && has(sources.policiesIn(namespace), policyNameOf(name)),
     closed: isClosed(route) || namesMissing(route, attached),
     opensAt: sources.opensAt,
+    unserved: unservedOf(route, parents, sources),
     names: {
       hostname: route.spec.hostnames?.[0] ?? 'any hostname',
       namespace,
@@ -133,6 +134,19 @@ function parentStates(route: HTTPRoute, { parents: lookup }: ViewSources): Paren
       : [];
     return { ref, gateway, hidden: !gateway && !lookup.watches(ref.namespace), taking: [...new Set(taking)] };
   });
+}
+
+/** Hostnames that no listener takes, beside others that one does: gateways pass over them without a word. */
+function unservedOf(route: HTTPRoute, parents: readonly ParentState[], { parents: lookup }: ViewSources): string[] {
+  const { hostnames = [] } = route.spec;
+  if (hostnames.length < 2 || parents.some(({ gateway }) => !gateway)) return [];
+  const namespace = route.metadata.namespace ?? '';
+  const served = (hostname: string) =>
+    parents.some(
+      ({ ref, gateway }) =>
+        gateway && takingListeners(gateway, ref.sectionName, { namespace, hostname }, lookup).length > 0,
+    );
+  return parents.length === 0 ? [] : hostnames.filter((hostname) => !served(hostname));
 }
 
 const blank: Omit<GatewayAuthView, 'kind' | 'policy' | 'inherited'> = {

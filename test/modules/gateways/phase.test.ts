@@ -21,6 +21,23 @@ describe('READY', () => {
   });
 });
 
+test('READY names the hostnames that no listener takes, beside one that is served', () => {
+  const several = (...hostnames: string[]) => {
+    const object = route();
+    object.spec.hostnames = hostnames;
+    return viewOf(object, []).status;
+  };
+  expect(several('a.services.example.org', 'b.elsewhere.org')).toMatchObject({
+    phase: 'READY',
+    message:
+      'No listener serves b.elsewhere.org: who calls that gets 404. Take it out of the route, or choose a Gateway that does.',
+  });
+  expect(several('a.services.example.org', '*.b.services.example.org')).toMatchObject({
+    phase: 'READY',
+    message: null,
+  });
+});
+
 test('a Gateway that this server does not look after is judged by what its controller wrote', () => {
   const far = (conditions: Parameters<typeof route>[0] = {}) =>
     route({ parents: [{ name: 'edge', namespace: 'far' }], ...conditions });

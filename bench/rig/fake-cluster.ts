@@ -11,6 +11,10 @@ export interface FakeCluster extends AsyncDisposable {
   readonly graphql: string;
   /** What `resume` of a stopped run brings back: its message tells the nonce. */
   touch(run: number, nonce: number): Promise<void>;
+  /** Its rollout has stalled since then, or not at all. */
+  stall(run: number, since: Date | null): Promise<void>;
+  make(run: number): Promise<void>;
+  remove(run: number): Promise<void>;
   /** All runs change while no watch is open: the server has to list them again. */
   relist(nonce: number): Promise<void>;
   report(asked?: Request): Promise<Report>;
@@ -19,11 +23,13 @@ export interface FakeCluster extends AsyncDisposable {
 /** The first `fat` runs have an argument of so many bytes, for those who ask for it. */
 export async function startFakeCluster(
   runs: number,
-  { fat, bytes }: { fat: number; bytes: number },
+  { fat, bytes }: { fat: number; bytes: number } = { fat: 0, bytes: 0 },
 ): Promise<FakeCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   const kubeconfig = join(dataDir, 'kubeconfig');
   const api = await start('api-server.ts', [kubeconfig]);
+  // As many as there are orders under way.
+  api.setMaxListeners(0);
   let number = 0;
   const order = async (what: DistributiveOmit<Order, 'number'>): Promise<void> => {
     const mine = ++number;
@@ -49,6 +55,9 @@ export async function startFakeCluster(
   return {
     graphql: `${url}/graphql`,
     touch: (run, nonce) => order({ do: 'touch', run, nonce }),
+    stall: (run, since) => order({ do: 'stall', run, since: since?.toISOString() ?? null }),
+    make: (run) => order({ do: 'make', run }),
+    remove: (run) => order({ do: 'remove', run }),
     relist: (nonce) => order({ do: 'relist', nonce }),
     report,
     async [Symbol.asyncDispose]() {

@@ -14,6 +14,7 @@ import { guardHistory } from './history-guard.ts';
 import { serveHar } from './har-route.ts';
 import { type History, openHistory } from './history.ts';
 import { createInvoker } from './invoker.ts';
+import { createPreviews } from './previews.ts';
 import { type Reach, createDirectReach } from './reach.ts';
 import { createApiServerReach } from './reach-api-server.ts';
 import { createRecorder } from './recorder.ts';
@@ -75,10 +76,12 @@ export const invoke = defineModule({
       log,
     });
     onStop(() => connections.close());
+    const previews = createPreviews(clock);
+    onStop(() => previews.close());
     // The signal has ended them all: their ends are still to be recorded.
     onStop(() => calls.idle());
     return {
-      invocations: createInvoker({ calls, reach, history, config, clock, log, signal }),
+      invocations: createInvoker({ calls, previews, reach, history, config, clock, log, signal }),
       redaction: [builtinRedaction],
       actions: [invokeAction],
     };

@@ -9,6 +9,7 @@ import { checkKey, inputHash } from './idempotency.ts';
 import type { CallInput } from './prepare.ts';
 import { answeredEntry, failedEntry } from './recording.ts';
 import { isRedacted } from './redaction.ts';
+import type { Previews } from './previews.ts';
 import type { Reach } from './reach.ts';
 import { readResponse } from './response.ts';
 import { type InvocationChunk, streamCall } from './stream.ts';
@@ -35,9 +36,11 @@ export interface Invoker {
   ): Promise<AsyncIterableIterator<InvocationChunk>>;
   /** null: no history is kept. */
   readonly history: History | null;
+  readonly previews: Previews;
 }
 
 export interface InvokerParts extends Pick<CallParts, 'history' | 'config' | 'clock' | 'log'> {
+  previews: Previews;
   calls: Calls;
   reach: Reach;
   /** Aborted when the server stops. */
@@ -45,7 +48,7 @@ export interface InvokerParts extends Pick<CallParts, 'history' | 'config' | 'cl
 }
 
 export function createInvoker(parts: InvokerParts): Invoker {
-  const { calls, history } = parts;
+  const { calls, history, previews } = parts;
 
   const perform = async (asked: Asked, context: Context): Promise<Entry> => {
     const { started, first } = await calls.begin(asked, context);
@@ -54,6 +57,7 @@ export function createInvoker(parts: InvokerParts): Invoker {
 
   return {
     history,
+    previews,
     invoke: (input, idempotencyKey, context) => perform(askedFor('invokeService', input, idempotencyKey), context),
     async replay(input, context) {
       const key = checkKey(input.idempotencyKey);

@@ -14,7 +14,7 @@ const recordSeparator = '\u001e';
 
 const maxDepth = 100;
 const maxNodes = 200_000;
-/** YAML takes some hundred times as long to parse as JSON. */
+/** YAML takes some hundred times as long to parse as JSON: `previews.ts` gives it a thread and a time limit. */
 const maxYamlLength = 262_144;
 
 const formats: readonly (readonly [PreviewFormat, RegExp])[] = [
@@ -31,9 +31,15 @@ const parsers: Partial<Record<PreviewFormat, (text: string) => unknown>> = {
   NDJSON: parseLines,
 };
 
+export interface PreviewInput {
+  text: string;
+  contentType: string | null;
+  truncated: boolean;
+}
+
 /** What kind of text a body is, and its value where that is data; a body that does not parse says why. */
-export function preview(text: string, contentType: string | null, truncated: boolean): ContentPreview {
-  const format = formatOf(text, contentType);
+export function preview({ text, contentType, truncated }: PreviewInput): ContentPreview {
+  const format = formatOf({ text, contentType });
   const parse = parsers[format];
   if (!parse) return { format, value: null, error: null };
   const cut = 'Only the beginning of the body is here';
@@ -49,7 +55,7 @@ export function preview(text: string, contentType: string | null, truncated: boo
   }
 }
 
-function formatOf(text: string, contentType: string | null): PreviewFormat {
+export function formatOf({ text, contentType }: Pick<PreviewInput, 'text' | 'contentType'>): PreviewFormat {
   const type = parseContentType(contentType)?.type;
   if (type) return formats.find(([, pattern]) => pattern.test(type))?.[0] ?? 'TEXT';
   return /^\s*[{[]/.test(text) ? 'JSON' : 'TEXT';

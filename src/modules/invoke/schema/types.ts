@@ -8,7 +8,7 @@ import { Runs } from '../../runs/service.ts';
 import type { Timings } from '../call.ts';
 import { curlCommand } from '../curl.ts';
 import type { Bodies, Entry } from '../entry.ts';
-import { type ContentPreview, preview } from '../preview.ts';
+import type { ContentPreview } from '../preview.ts';
 import { Invocations } from '../service.ts';
 import type { InvocationChunk } from '../stream.ts';
 import { InvocationOutcome, PreviewFormat } from './enums.ts';
@@ -184,9 +184,10 @@ function addResponse(builder: Builder): void {
         nullable: true,
         description: 'What kind of text the body is, and its value if it is JSON or YAML.',
         async resolve(entry, _, context) {
-          const { response: body } = await bodiesOf(entry, context);
-          if (body === null) return null;
-          return preview(body, entry.response.contentType, entry.response.truncated);
+          const { response: text } = await bodiesOf(entry, context);
+          if (text === null) return null;
+          const { contentType, truncated } = entry.response;
+          return context.use(Invocations).previews.of({ text, contentType, truncated });
         },
       }),
     }),

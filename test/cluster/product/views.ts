@@ -33,7 +33,13 @@ export interface ShownRun {
     message: string | null;
     since: string;
     reasons: { code: string; rawReason: string | null; message: string }[];
-    service: { clusterIP: string | null; ports: { nodePort: number | null }[]; url: string; aliases: string[] } | null;
+    service: {
+      clusterIP: string | null;
+      ports: { port: number; targetPort: string; nodePort: number | null }[];
+      url: string;
+      urls: { url: string }[];
+      aliases: string[];
+    } | null;
   };
   pods: { name: string; ip: string | null; node: string | null; startedAt: string | null; containers: Container[] }[];
   [field: string]: unknown;

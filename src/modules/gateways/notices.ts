@@ -17,6 +17,8 @@ export interface NoticeInput {
   shape: RouteShape & { hostname: string };
   /** OTHER: there is protection, but not of our making. */
   auth: GatewayAuth | { kind: 'OTHER' };
+  /** False: the caller may not read the Secret that it names. */
+  secretKnown: boolean;
   parent: ParentTarget;
   taking: readonly GatewayListener[];
   backend: KnownBackend;
@@ -41,7 +43,7 @@ export function noticesOf(input: NoticeInput): GatewayNotice[] {
 
 const notice = (code: string, field: string | null, message: string): GatewayNotice => ({ code, message, field });
 
-function authNotices({ auth, shape, taking, parent, lookup }: NoticeInput): GatewayNotice[] {
+function authNotices({ auth, secretKnown, shape, taking, parent, lookup }: NoticeInput): GatewayNotice[] {
   const notices: GatewayNotice[] = [];
   const plain = taking.find((listener) => !encrypted(listener));
   if (auth.kind === 'NONE') {
@@ -55,6 +57,13 @@ function authNotices({ auth, shape, taking, parent, lookup }: NoticeInput): Gate
     const message =
       'The gateway takes only unsalted SHA-1 hashes: use long random passwords, as Slipway generates them.';
     notices.push(notice('WEAK_HASH', 'auth.basic.secretName', message));
+  }
+  if (!secretKnown && (auth.kind === 'BASIC' || auth.kind === 'API_KEY')) {
+    const message =
+      `You may not read the Secret ${auth.secretName}, so whether it is there and can serve was not checked. ` +
+      'If it can not, all calls are refused.';
+    const field = auth.kind === 'BASIC' ? 'auth.basic.secretName' : 'auth.apiKey.secretName';
+    notices.push(notice('SECRET_UNCHECKED', field, message));
   }
   if (auth.kind === 'JWT' && auth.audiences.length === 0) {
     const message = `Tokens that ${auth.issuer} made for any other service pass too. Give the audiences of this one.`;

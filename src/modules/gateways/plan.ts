@@ -129,7 +129,7 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
     () => resolveBackend(operations, context, { namespace, service, port }),
     () => resolveParent(operations, wish.parent),
   );
-  const [taking, policy] = await allOf(
+  const [taking, { policy, secretKnown }] = await allOf(
     () => admitted(parent, { namespace, hostname }, operations.parents),
     () => protectionFor(operations, context, wish, { backend, parent }),
   );
@@ -147,7 +147,8 @@ export async function plan(operations: Operations, context: Context, wish: Wish,
   const closes = policy !== null && needsClosing(parent);
   const closedMs = closes ? await operations.closedMs(route, auth.kind) : null;
   const domains = domainsOf(operations.config);
-  const notices = noticesOf({ shape, auth, parent, taking, backend, closedMs, domains, ...operations.lookups });
+  const target = { parent, taking, backend };
+  const notices = noticesOf({ shape, auth, secretKnown, ...target, closedMs, domains, ...operations.lookups });
   return { wish, backend, parent, route, policy, closes, notices };
 }
 
@@ -156,11 +157,10 @@ async function protectionFor(
   context: Context,
   { namespace, name, auth }: Wish,
   { backend, parent }: { backend: BackendTarget; parent: ParentTarget },
-): Promise<Policy | null> {
+): Promise<{ policy: Policy | null; secretKnown: boolean }> {
   const policy = policyFor({ namespace, name }, auth, parent);
   if (policy && parent.policies) store.policies.readable(parent.policies);
-  await checkSecret(context, auth, backend, parent);
-  return policy;
+  return { policy, secretKnown: await checkSecret(context, auth, backend, parent) };
 }
 
 export const claimOf = ({ wish, backend, parent }: Plan): Claim => ({

@@ -9,10 +9,10 @@ import { closed, closePatch, isClosed } from './closed.ts';
 import type { Present } from './delete.ts';
 import { authAnnotation, pendingAnnotation, policyNameOf } from './names.ts';
 import { authWord } from './policies.ts';
-import { checkSecret, notEnforced, policyFor } from './protection.ts';
+import { notEnforced, policyFor } from './protection.ts';
 import type { RouteProtection } from './route.ts';
 import type { GatewayAuth, Policy } from './service.ts';
-import type { KnownBackend, ParentTarget } from './targets.ts';
+import type { ParentTarget } from './targets.ts';
 import {
   annotate,
   checkPace,
@@ -33,20 +33,17 @@ export type PolicyStep =
   | { do: 'delete'; policy: Policy };
 
 /** What has to happen to the policy for what is wanted; null: as it is. */
-export async function policyStep(
-  context: Context,
+export function policyStep(
   { route, policy, resource }: Present,
   auth: GatewayAuth | null,
-  backend: KnownBackend,
   parent: ParentTarget,
-): Promise<PolicyStep> {
+): PolicyStep {
   const { namespace = '', name } = route.metadata;
   const { policies } = parent;
   if (policy && (!policies || resourceName(policies.resource) !== resourceName(resource)))
     throw otherKind(parent, auth);
   if (!auth) return { do: 'nothing' };
   const wanted = policyFor({ namespace, name }, auth, parent);
-  await checkSecret(context, auth, backend, parent);
   if (!policy)
     return wanted && policies ? { do: 'create', policy: wanted, resource: policies.resource } : { do: 'nothing' };
   if (!policies || isDeepStrictEqual(policies.read(policy), auth)) return { do: 'nothing' };

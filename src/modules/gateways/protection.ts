@@ -47,28 +47,30 @@ export const secretLocks = (namespace: string, auth: GatewayAuth | null): string
 
 export const secretLock = (namespace: string, name: string): string => `secret ${namespace}/${name}`;
 
-/** Refuses a Secret that is missing, not readable by the caller, or would not work. */
+/** Refuses a Secret that is missing or would not work; false when the caller may not read it, so that is not known. */
 export async function checkSecret(
   { access, kube }: { access: Access; kube: KubeClient },
   auth: GatewayAuth,
   { namespace, project }: Pick<BackendTarget, 'namespace' | 'project'>,
   { policies }: ParentTarget,
-): Promise<void> {
-  if (auth.kind !== 'BASIC' && auth.kind !== 'API_KEY') return;
+): Promise<boolean> {
+  if (auth.kind !== 'BASIC' && auth.kind !== 'API_KEY') return true;
   const field = auth.kind === 'BASIC' ? 'auth.basic.secretName' : 'auth.apiKey.secretName';
   const { secretName } = auth;
-  if (!(await access.allows('secrets', { namespace, project }))) {
-    throw new SlipwayError('FORBIDDEN', `You may not use the Secrets of the namespace ${namespace}.`, { field });
-  }
+  if (!(await access.allows('secrets', { namespace, project }))) return false;
   const secret = await readSecret(kube, namespace, secretName, field);
+  if (!secret) return false;
   const fault = policies?.secretProblem(secret, auth.kind);
   if (fault) throw invalid(field, `The Secret ${secretName} can't serve. ${fault.message}`, fault.reason);
+  return true;
 }
 
-async function readSecret(kube: KubeClient, namespace: string, name: string, field: string): Promise<Secret> {
+/** null when that is not allowed. */
+async function readSecret(kube: KubeClient, namespace: string, name: string, field: string): Promise<Secret | null> {
   try {
     return await kube.get(secrets, name, namespace);
   } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return null;
     if (error instanceof ApiError && error.status === 404) {
       const message = `There is no Secret ${name} in the namespace ${namespace}. Create it first (createGatewaySecret).`;
       throw invalid(field, message, 'SECRET_NOT_FOUND');

@@ -17,7 +17,7 @@ import { normalPrefixes, type Prefixes } from './paths.ts';
 import { type GatewayBackendInput, type GatewayParentInput, parentName } from './plan.ts';
 import { askedFor, authWord, simpleGateway } from './policies.ts';
 import { carryOut, closing, type PolicyStep, policyStep, previewStep, protectionOf } from './policy-step.ts';
-import { secretLock } from './protection.ts';
+import { checkSecret, secretLock } from './protection.ts';
 import { allOf } from './refusals.ts';
 import { parentsOf, routePatch, type RouteShape, simpleRule } from './route.ts';
 import type { GatewayAuth, GatewayAuthKind, ParentName } from './service.ts';
@@ -141,7 +141,10 @@ async function targets(
     moves
       ? admitted(parent, { namespace, hostname }, lookup)
       : takingListeners(parent.gateway, parent.ref.sectionName, { namespace, hostname }, lookup);
-  const [listeners, step] = await allOf(taking, () => policyStep(context, present, wish.auth, backend, parent));
+  const [listeners, { step, secretKnown }] = await allOf(taking, async () => {
+    const step = policyStep(present, wish.auth, parent);
+    return { step, secretKnown: !wish.auth || (await checkSecret(context, wish.auth, backend, parent)) };
+  });
   const shape = { ...wish.shape, backend: { ...wanted, port: backend.port } };
   let claim: Claim | null = null;
   if (moves || input.backend || shape.pathPrefix !== simpleRule(route)?.shape.pathPrefix) {
@@ -149,7 +152,7 @@ async function targets(
     claim = { namespace, name, project: backend.project, parent: parent.ref, ...shape };
     await operations.refuseClash(context, claim, true);
   }
-  return { shape, claim, backend, parent, taking: listeners, step };
+  return { shape, claim, backend, parent, taking: listeners, step, secretKnown };
 }
 
 async function change(

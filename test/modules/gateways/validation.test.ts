@@ -337,9 +337,25 @@ describe('rights', () => {
     await using looker = await withRights({ see: ['default'] });
     expect(await calls(looker).refusals(documents.create, keyed)).toEqual(['FORBIDDEN backend.service']);
     await using exposer = await withRights({ see: ['default'], expose: ['default'] });
-    expect(await calls(exposer).refusals(documents.create, keyed)).toEqual(['FORBIDDEN auth.apiKey.secretName']);
     const { gateway } = await calls(exposer).create(input());
     expect(gateway.auth.kind).toBe('NONE');
+  });
+
+  test('a Secret that the caller may not read is not checked, and that is said', async () => {
+    await using exposer = await withRights({ see: ['default'], expose: ['default'] });
+    const unchecked = {
+      code: 'SECRET_UNCHECKED',
+      field: 'auth.apiKey.secretName',
+      message:
+        'You may not read the Secret missing, so whether it is there and can serve was not checked. ' +
+        'If it can not, all calls are refused.',
+    };
+    const missing = { apiKey: { secretName: 'missing' } };
+    const { gateway, notices } = await calls(exposer).create(input({ auth: missing }));
+    expect(notices).toContainEqual(unchecked);
+    const { id } = gateway;
+    const { notices: again } = await calls(exposer).update({ id, auth: missing, dryRun: true });
+    expect(again).toContainEqual(unchecked);
   });
 
   test('whoever sees a gateway may still not change it', async () => {

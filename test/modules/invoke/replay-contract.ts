@@ -197,6 +197,33 @@ export function replayContract(newUrl: () => Promise<string>): void {
       expect(run.upstream.requests).toHaveLength(1);
     });
 
+    test('nor does it on another replica, while the first is still read, and once its caller has left', async () => {
+      const historyUrl = await newUrl();
+      const server = await start({ historyUrl });
+      const replica = await start({ historyUrl }, { clock: holdTimers() });
+      const half = answer('token by token', { 'content-type': 'text/event-stream' }).subarray(0, -6);
+      const run = await server.play('echo', (socket) => socket.write(half));
+      const twin = await replica.play('echo', answer('twin'));
+      const open = (own: typeof server, id: string) =>
+        own.subscribe<{
+          invokeServiceStream: { text: string; final: boolean; invocation: { outcome: string } | null };
+        }>(stream, { input: { id, idempotencyKey: key } });
+      const first = open(server, run.id);
+      const text = async () => (await first.next()).value?.data?.invokeServiceStream.text;
+      expect([await text(), await text()]).toEqual(['', 'token by']);
+      const [beside, elsewhere] = [open(server, run.id).next(), open(replica, twin.id).next()];
+      await first.return?.();
+      for (const { value } of await Promise.all([beside, elsewhere])) {
+        expect(value?.data?.invokeServiceStream).toMatchObject({
+          text: 'token by',
+          final: true,
+          invocation: { outcome: 'CANCELLED' },
+        });
+      }
+      expect(run.upstream.requests).toHaveLength(1);
+      expect(twin.upstream.requests).toEqual([]);
+    });
+
     test('a refusal leaves the key free', async () => {
       const server = await start();
       const run = await server.play('echo', answer('ok'), { ready: false });

@@ -273,6 +273,39 @@ export function faithfulContract({ open, reach }: Way): void {
       });
     });
 
+    // With those above they are all of the Encoding Standard.
+    test.each<[charset: string, values: number[], text: string]>([
+      ['ibm866', [0x80], 'А'],
+      ['iso-8859-2', [0xb1], 'ą'],
+      ['iso-8859-3', [0xa1], 'Ħ'],
+      ['iso-8859-4', [0xb1], 'ą'],
+      ['iso-8859-5', [0xb0], 'А'],
+      ['iso-8859-6', [0xc7], 'ا'],
+      ['iso-8859-7', [0xe1], 'α'],
+      ['iso-8859-8', [0xe0], 'א'],
+      ['iso-8859-8-i', [0xe0], 'א'],
+      ['iso-8859-10', [0xa1], 'Ą'],
+      ['iso-8859-13', [0xc0], 'Ą'],
+      ['iso-8859-14', [0xa1], 'Ḃ'],
+      ['iso-8859-15', [0xa4], '€'],
+      ['iso-8859-16', [0xa4], '€'],
+      ['koi8-u', [0xa4], 'є'],
+      ['macintosh', [0x80], 'Ä'],
+      ['windows-874', [0xa1], 'ก'],
+      ['windows-1250', [0xb9], 'ą'],
+      ['windows-1253', [0xe1], 'α'],
+      ['windows-1254', [0xf0], 'ğ'],
+      ['windows-1255', [0xe0], 'א'],
+      ['windows-1256', [0xc7], 'ا'],
+      ['windows-1257', [0xc0], 'Ą'],
+      ['windows-1258', [0xd0], 'Đ'],
+      ['x-mac-cyrillic', [0x80], 'А'],
+      ['x-user-defined', [0x80], '\uf780'],
+    ])('%s is decoded', async (charset, values, text) => {
+      const found = await response(answer(bytes(...values), { 'content-type': `text/plain; charset=${charset}` }));
+      expect(found).toMatchObject({ body: text, lossy: false });
+    });
+
     test.each<[type: string, body: Buffer, text: string]>([
       ['text/plain', bytes(0x61, 0xff), 'a\ufffd'],
       ['application/json', bytes(0x22, 0xc3, 0x22), '"\ufffd"'],

@@ -132,10 +132,13 @@ function ready(
   });
 }
 
+const notEncrypted =
+  'The port is one of https, but no encrypted connection came about. If the service speaks http, name its port so.';
+
 function problemOf(event: 'connect' | 'secureConnect', error: Error): string {
   if (event === 'connect') return 'The service refused the connection.';
   const { code } = error as { code?: unknown };
-  if (typeof code !== 'string' || !isCertificateProblem(code)) return 'No encrypted connection came about.';
+  if (typeof code !== 'string' || !isCertificateProblem(code)) return notEncrypted;
   return 'The certificate of the service is not one that is trusted here for its name.';
 }
 

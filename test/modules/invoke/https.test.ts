@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BootError } from '../../../src/boot-error.ts';
@@ -97,11 +99,26 @@ describe('a service whose port is https', () => {
   });
 
   test('that is not encrypted after all gets no request', async () => {
-    const run = await server.play(newName(), (socket) => socket.end(answer('plain')), { portName: 'https' });
-    run.upstream.answerWith(() => {});
-    const arrived = run.upstream.requests;
+    const run = await server.play(newName(), answer('plain'), { portName: 'https' });
     expect(await server.call(run)).toMatchObject(unreachable('The service took no connection within 500 ms.'));
-    expect(arrived.join('')).not.toContain('GET');
+    expect(run.upstream.requests.join('')).not.toContain('GET');
+    const { address, port } = run.upstream;
+    await run.upstream[Symbol.asyncDispose]();
+    const eager = createServer((socket) => {
+      // What is never read never ends.
+      socket
+        .on('error', () => {})
+        .resume()
+        .end(answer('plain'));
+    }).listen(port, address);
+    await once(eager, 'listening');
+    expect(await server.call(run)).toMatchObject(
+      unreachable(
+        'The port is one of https, but no encrypted connection came about. If the service speaks http, name its port so.',
+      ),
+    );
+    eager.close();
+    await once(eager, 'close');
   });
 });
 

@@ -2,12 +2,6 @@ import type { Span } from './cursor.ts';
 import type { StreamEvent } from './events.ts';
 import { merged, within } from './merging.ts';
 
-interface Node<Item> {
-  event: StreamEvent<Item>;
-  before: Node<Item> | null;
-  next: Node<Item> | null;
-}
-
 /** What one subscriber has not read yet. */
 export interface Buffer<Item> {
   readonly size: number;
@@ -31,22 +25,41 @@ export interface Buffer<Item> {
  * exactly its rest.
  */
 export function createBuffer<Item>(terminal: (item: Item) => string | null): Buffer<Item> {
-  let first: Node<Item> | null = null;
-  let last: Node<Item> | null = null;
+  /** In order, from `head` on; null is what was merged into a later one. */
+  let queue: (StreamEvent<Item> | null)[] = [];
+  let head = 0;
   let size = 0;
   let open = 0;
   let span: Span = { from: 0, to: 0 };
   let mergedAny = false;
-  const unread = new Map<string, Node<Item>>();
+  /** Where in the queue the CHANGED of an item is that the next one goes into. */
+  const unread = new Map<string, number>();
 
-  function unlink(node: Node<Item>): void {
-    if (node.before) node.before.next = node.next;
-    else first = node.next;
-    if (node.next) node.next.before = node.before;
-    else last = node.before;
+  function remove(index: number): void {
+    const event = queue[index];
+    if (!event) return;
+    queue[index] = null;
     size -= 1;
-    if (node.event.seq > span.to) open -= 1;
-    if (node.event.id !== null && unread.get(node.event.id) === node) unread.delete(node.event.id);
+    if (event.seq > span.to) open -= 1;
+    if (event.id !== null && unread.get(event.id) === index) unread.delete(event.id);
+  }
+
+  function first(): StreamEvent<Item> | null {
+    while (head < queue.length && queue[head] === null) head += 1;
+    return queue[head] ?? null;
+  }
+
+  /** Closes the gaps. */
+  function compact(): void {
+    let to = 0;
+    for (let from = head; from < queue.length; from++) {
+      const event = queue[from];
+      if (!event) continue;
+      if (event.id !== null && unread.get(event.id) === from) unread.set(event.id, to);
+      queue[to++] = event;
+    }
+    queue.length = to;
+    head = 0;
   }
 
   function mergeable(from: Item | null, to: Item | null): boolean {
@@ -56,16 +69,17 @@ export function createBuffer<Item>(terminal: (item: Item) => string | null): Buf
   }
 
   function merge(event: StreamEvent<Item>): StreamEvent<Item> {
-    const earlier = event.type === 'CHANGED' && event.id !== null ? unread.get(event.id) : undefined;
-    if (!earlier || !mergeable(earlier.event.item, event.item)) return event;
-    unlink(earlier);
+    const index = event.type === 'CHANGED' && event.id !== null ? unread.get(event.id) : undefined;
+    const earlier = index === undefined ? null : queue[index];
+    if (index === undefined || !earlier || !mergeable(earlier.item, event.item)) return event;
+    remove(index);
     mergedAny = true;
-    return merged(earlier.event, event);
+    return merged(earlier, event);
   }
 
   /** All that waits becomes the span to be told. */
   function seal(told: number): void {
-    span = { from: told, to: last?.event.seq ?? told };
+    span = { from: told, to: queue.at(-1)?.seq ?? told };
     open = 0;
     mergedAny = false;
     unread.clear();
@@ -80,31 +94,28 @@ export function createBuffer<Item>(terminal: (item: Item) => string | null): Buf
     },
     push(incoming) {
       const event = merge(incoming);
-      const node: Node<Item> = { event, before: last, next: null };
-      if (last) last.next = node;
-      else first = node;
-      last = node;
+      if (queue.length > 16 && queue.length > 2 * size) compact();
+      queue.push(event);
       size += 1;
       open += 1;
       if (event.id === null) return;
-      if (event.type === 'CHANGED') unread.set(event.id, node);
+      if (event.type === 'CHANGED') unread.set(event.id, queue.length - 1);
       else unread.delete(event.id);
     },
     shift(told) {
-      const node = first;
-      if (!node) return undefined;
-      const { event } = node;
+      const event = first();
+      if (!event) return undefined;
       if (told !== undefined && mergedAny && event.seq > span.to) seal(told);
-      unlink(node);
+      remove(head);
       // At its end everything has been told.
       return event.seq < span.to ? within(event, span) : event;
     },
     drop(seq) {
-      while (first && first.event.seq <= seq) unlink(first);
+      for (let event = first(); event && event.seq <= seq; event = first()) remove(head);
     },
     clear() {
-      first = last = null;
-      size = open = 0;
+      queue = [];
+      head = size = open = 0;
       mergedAny = false;
       unread.clear();
     },

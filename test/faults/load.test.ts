@@ -61,13 +61,14 @@ test('who asks before all runs were judged gets all of them', async () => {
   expect(await server.data('{ serviceRuns { totalCount } }')).toEqual({ serviceRuns: { totalCount: many } });
 });
 
-test('who asks while the cluster can not be listed is not told that there are no runs', async () => {
+test('who asks while the cluster can not be listed is told that nothing is known', async () => {
   await using server = await startServerOnFakeApi((api) => {
-    api.of(deployments).store(deployment({ metadata: { name: 'there' } }));
-    api.of(deployments).onList(() => {});
+    api.always((exchange) => exchange.status(503));
   });
-  const answer = server.resolved(server.data('{ serviceRuns { totalCount } }'), 60_000);
-  await expect(answer).rejects.toThrow('"code":"UNAVAILABLE","reason":"NOT_LISTED"');
+  const list = server.resolved(server.data('{ serviceRuns { freshness totalCount } }'), 10_000);
+  const one = server.resolved(server.data('{ serviceRun(by: { runId: "there" }) { name } }'), 10_000);
+  expect(await list).toEqual({ serviceRuns: { freshness: 'STALE', totalCount: 0 } });
+  await expect(one).rejects.toThrow('"code":"UNAVAILABLE","reason":"NOT_LISTED"');
 });
 
 test('who subscribes before all runs were judged is told all of them before SYNCED', async () => {

@@ -125,11 +125,16 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
   };
   cluster.synced().then(begin, (error: unknown) => log.error({ err: error }, 'the cluster was not listed'));
 
-  const whenKnown = async (): Promise<void> => {
-    if (started) return;
-    const late = Promise.withResolvers<void>();
-    const cancel = clock.after(patienceMs, () => late.reject(notKnown(cluster.freshness)));
-    await Promise.race([known.promise, late.promise]).finally(cancel);
+  const whenKnown = (): Promise<boolean> => {
+    if (started) return Promise.resolve(true);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const look = () => {
+      if (!listed && cluster.freshness.state === 'STALE') resolve(false);
+    };
+    const forget = cluster.freshness.subscribe(look);
+    look();
+    void known.promise.then(() => resolve(true));
+    return promise.finally(forget);
   };
 
   const byId = (id: string): RunView | undefined => {
@@ -154,7 +159,7 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
     },
     all: () => views.values(),
     async visible(id, access, field = 'id') {
-      await whenKnown();
+      if (!(await whenKnown())) throw notKnown(cluster.freshness);
       const run = byId(id);
       // Absent and not visible are the same answer.
       if (run && (await access.allows('see', run))) return run;
@@ -195,16 +200,14 @@ function cacheOf(cluster: Cluster, object: KubeObject): Cache<KubeObject> | null
   return resource ? cluster.cache(resource) : null;
 }
 
-/** How long a request waits for the first lists. */
-const patienceMs = 5000;
-
 /** Why nothing can be said of the runs yet. */
 export function notListed(freshness: Pick<Cluster['freshness'], 'watches'>): string {
   const why = freshness.watches().find(({ synced, error }) => !synced && error !== null)?.error;
   return `the cluster has not been listed yet${why ? `: ${why}` : ''}.`;
 }
 
-function notKnown(freshness: Cluster['freshness']): SlipwayError {
+/** To whoever asks for one of them: whether it is there can't be said. */
+export function notKnown(freshness: Pick<Cluster['freshness'], 'watches'>): SlipwayError {
   const message = `The runs are not known: ${notListed(freshness)} Try again in a moment.`;
   return new SlipwayError('UNAVAILABLE', message, { reason: 'NOT_LISTED' });
 }

@@ -258,8 +258,8 @@ export interface Runs {
   readonly revision: number;
   /** Resolves when every run there is has been judged for the first time: before, there may be more than are known. */
   known(): Promise<void>;
-  /** The same for whoever answers a request: UNAVAILABLE when it takes too long. */
-  whenKnown(): Promise<void>;
+  /** The same for whoever answers a request; false when the cluster is stale and was never listed. */
+  whenKnown(): Promise<boolean>;
   get(key: string): RunView | undefined;
   /** The run behind a global id; undefined for any other id. */
   byId(id: string): RunView | undefined;

@@ -3,6 +3,7 @@ import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
 import { pageArgs } from '../../../schema/paging.ts';
 import { listRuns } from '../list.ts';
+import { notKnown } from '../runs.ts';
 import { type RunView, Runs } from '../service.ts';
 import { ServiceRunBy, ServiceRunFilter, ServiceRunOrder } from './inputs.ts';
 
@@ -24,6 +25,7 @@ export function addQueries(builder: Builder): void {
       },
       async resolve(_, args, context) {
         const runs = context.use(Runs);
+        // Where they are not known the list says STALE.
         await runs.whenKnown();
         return listRuns(runs, await context.access.scope('see'), args);
       },
@@ -43,7 +45,7 @@ export function addQueries(builder: Builder): void {
 /** The run an input names, if the caller may see it. A run id that several visible runs have is CONFLICT. */
 export async function findRun(by: By, context: Context): Promise<RunView | null> {
   const runs = context.use(Runs);
-  await runs.whenKnown();
+  if (!(await runs.whenKnown())) throw notKnown(context.cluster.freshness);
   const scope = await context.access.scope('see');
   if (by.runId !== null && by.runId !== undefined) {
     const hits = [...runs.all()].filter((run) => run.runId === by.runId && scope.includes(run));

@@ -3,6 +3,7 @@ import type { Builder } from '../../../schema/builder.ts';
 import { Freshness } from '../../../schema/enums.ts';
 import { addConnection } from '../../../schema/connection.ts';
 import type { Page } from '../../../schema/paging.ts';
+import { notKnown } from '../runs.ts';
 import { type RunContainerView, type RunPodView, type RunView, Runs } from '../service.ts';
 import { withStaleness } from '../staleness.ts';
 import { runTypename } from '../view.ts';
@@ -45,7 +46,7 @@ function addServiceRun(builder: Builder): void {
     isTypeOf: (value) => typeof value === 'object' && value !== null && 'runId' in value && 'key' in value,
     async loadOne(key, context) {
       const runs = context.use(Runs);
-      await runs.whenKnown();
+      if (!(await runs.whenKnown())) throw notKnown(context.cluster.freshness);
       const run = runs.get(key);
       return run && (await context.access.allows('see', run)) ? run : null;
     },

@@ -28,7 +28,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY LICENSE ./
-# Memory that is given back: less of it with many runs.
+# Half of the usual nursery, and memory that is given back: less of it with many runs, for hardly any CPU.
 ENV NODE_ENV=production \
     MALLOC_ARENA_MAX=1 \
     MALLOC_MMAP_THRESHOLD_=32768 \
@@ -38,4 +38,4 @@ ENV NODE_ENV=production \
     SLIPWAY_DATA_DIR=/data
 USER 1000:1000
 EXPOSE 4000 9464
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "dist/main.js"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "dist/main.js"]

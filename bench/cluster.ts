@@ -86,7 +86,7 @@ async function ask(url: string): Promise<number> {
 async function startServer(plane: ControlPlane, dataDir: string): Promise<ChildProcess> {
   const child = fork(join(import.meta.dirname, 'cluster/server.ts'), [plane.kubeconfig, dataDir], {
     // As the image starts it; `npm start` has the same, without what is said to malloc.
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8'],
     env: {
       ...process.env,
       NODE_COMPILE_CACHE: join(dataDir, 'compiled'),

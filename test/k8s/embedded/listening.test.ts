@@ -20,10 +20,10 @@ it('a run says that its program listens elsewhere, or that somebody else has its
   await once(blocker, 'listening');
   const { port } = blocker.address() as { port: number };
   const [elsewhere, taken] = await Promise.all([
-    messageOf(server, 'elsewhere', listen(`'127.0.0.1'`), 48_080, /listens on/),
+    messageOf(server, 'elsewhere', listen(`'127.0.0.1'`), 28_080, /listens on/),
     messageOf(server, 'taken', listen('process.env.HOST'), port, /is taken/),
   ]);
   blocker.close();
-  expect(elsewhere).toMatch(/listens on 127\.0\.0\.1:48080, not on \$\(HOST\)=127\.[\d.]+ and \$\(PORT\)=48080/);
+  expect(elsewhere).toMatch(/listens on 127\.0\.0\.1:28080, not on \$\(HOST\)=127\.[\d.]+ and \$\(PORT\)=28080/);
   expect(taken).toContain(`port ${port} is taken: another program listens on 0.0.0.0:${port}`);
 });

@@ -27,13 +27,16 @@ export interface ListeningWatch {
 /** When to look, in ms after the start: a program needs a moment, and may come late. */
 const looks = [2000, 5000, 10_000, 20_000, 40_000, 80_000];
 
+/** To ask for all sockets of the system takes milliseconds, and probes may come each second. */
+const confirmedMs = 10_000;
+
 export function startListeningWatch(options: ListeningWatchOptions): ListeningWatch {
   const { pod, container, address, instance, clock, event } = options;
   const port = container.ports?.length ? firstPort(pod, container) : undefined;
   let next = 0;
   let cancel = () => {};
-  /** The last probe succeeded, and nobody else had the port: to ask for all sockets of the system takes milliseconds. */
-  let confirmed = false;
+  /** Until then a success is taken as the program's own. */
+  let confirmedUntil = 0;
 
   function fault(): ListeningFault | undefined {
     const pids = instance.pids();
@@ -61,10 +64,11 @@ export function startListeningWatch(options: ListeningWatchOptions): ListeningWa
   schedule();
   return {
     confirm(result) {
-      if (result.ok && confirmed) return result;
+      if (result.ok && clock.now() < confirmedUntil) return result;
       const found = result.ok ? fault() : undefined;
-      confirmed = result.ok && found?.reason !== 'PortTaken';
-      return found?.reason === 'PortTaken' ? { ok: false, message: found.message } : result;
+      const isTaken = found?.reason === 'PortTaken';
+      confirmedUntil = result.ok && !isTaken ? clock.now() + confirmedMs : 0;
+      return isTaken ? { ok: false, message: found.message } : result;
     },
     failed() {
       const found = fault();

@@ -186,7 +186,8 @@ interface World {
 async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   const file = fileURLToPath(import.meta.url);
-  const server = child([fileURLToPath(new URL('../src/main.ts', import.meta.url))], {
+  // As `npm start` does.
+  const server = child(['--max-semi-space-size=8', fileURLToPath(new URL('../bin/slipway.mjs', import.meta.url))], {
     SLIPWAY_PORT: '0',
     SLIPWAY_EMBEDDED_API_PORT: '0',
     SLIPWAY_GATEWAY_PORT: '0',

@@ -20,7 +20,7 @@ const healthy = scaled(100);
 const runs = 5_000;
 /** Those that change one by one. Their events fill what the system keeps for a connection within a second or two. */
 const fat = 100;
-const bytes = 65_536;
+const bytes = 32_768;
 const changesPerSecond = 100;
 /** From when on those that do not read see everything change at once. */
 const relistAfterMs = 2_500;

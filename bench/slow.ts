@@ -179,7 +179,6 @@ async function figuresOf(name: string, open: Subscribe, code: number | null): Pr
   await resumed;
   const closed = Promise.all(stuck.map((each) => each.closed)).then(() => true);
   const allClosed = await Promise.race([closed, sleep(30_000, false)]);
-  const { memory: after } = await cluster.report('collect');
   await reached(good, changes);
   const all = Math.max(...good.map(({ told }) => told));
   const lost = good.filter((client) => client.told !== all || !equal(client.known, changes.truth)).length;
@@ -188,7 +187,6 @@ async function figuresOf(name: string, open: Subscribe, code: number | null): Pr
   for (const { socket } of [...healthyOnes, ...stuck, ...again]) socket.terminate();
 
   const kib = (difference: number): string => `${round(difference / paused / 1024)} KiB`;
-  const inUse = ({ heap, external }: typeof during): number => heap + external;
   const figure = (what: string, ours: string, comparedWith = ''): Figure => ({
     what: `${name}: ${what}`,
     ours,
@@ -196,7 +194,6 @@ async function figuresOf(name: string, open: Subscribe, code: number | null): Pr
   });
   const limit = 'allowed: 1024 KiB';
   return [
-    figure(`each of ${paused} that do not read, heap and other memory`, kib(inUse(during) - inUse(after)), limit),
     figure(`each of ${paused} that do not read, resident memory`, kib(during.rss - before.rss), limit),
     figure(
       `not reading for ${resumeAfterMs / 1000} s: closed, with`,

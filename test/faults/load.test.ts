@@ -3,6 +3,7 @@ import { createLog } from '../../src/log.ts';
 import { connect } from '../../src/k8s/connect.ts';
 import { deployments } from '../../src/k8s/resources.ts';
 import { deployment } from '../modules/runs/objects.ts';
+import type { FakeApi } from './api-server/server.ts';
 import { changeInTheGap, first, gap, prepare } from './gap.ts';
 import { startServerOnFakeApi } from './surface.ts';
 import { embeddedAt, fakeDeployments, sameObjects, startWatching, until } from './watching.ts';
@@ -47,8 +48,9 @@ describe('much at once', () => {
 
 /** That a server which has just started has not judged yet. */
 const many = 300;
-const startServerOfMany = () =>
+const startServerOfMany = (prepare: (api: FakeApi) => void = () => {}) =>
   startServerOnFakeApi((api) => {
+    prepare(api);
     for (let index = 0; index < many; index += 1) {
       const [name, labels] = [`run-${index}`, { 'slipway.dev/run': `run-${index}` }];
       const managed = { 'app.kubernetes.io/managed-by': 'slipway' };
@@ -57,8 +59,15 @@ const startServerOfMany = () =>
   });
 
 test('who asks before all runs were judged gets all of them', async () => {
-  await using server = await startServerOfMany();
-  expect(await server.data('{ serviceRuns { totalCount } }')).toEqual({ serviceRuns: { totalCount: many } });
+  const list = Promise.withResolvers<() => void>();
+  await using server = await startServerOfMany((api) =>
+    api.of(deployments).onList((exchange) => list.resolve(() => exchange.serve())),
+  );
+  const serve = await list.promise;
+  const answer = server.data('{ serviceRuns { totalCount } }');
+  expect((await server.ready()).status).toBe(503);
+  serve();
+  expect(await answer).toEqual({ serviceRuns: { totalCount: many } });
 });
 
 test('who asks while the cluster can not be listed is told that nothing is known', async () => {

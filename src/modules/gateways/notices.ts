@@ -60,8 +60,10 @@ function authNotices({ auth, secretKnown, shape, taking, parent, lookup }: Notic
   }
   if (!secretKnown && (auth.kind === 'BASIC' || auth.kind === 'API_KEY')) {
     const message =
-      `You may not read the Secret ${auth.secretName}, so whether it is there and can serve was not checked. ` +
-      'If it can not, all calls are refused.';
+      `You may not read the Secret ${auth.secretName}, so whether it is there and can serve was not checked: ` +
+      (auth.kind === 'BASIC'
+        ? 'if it can not, all calls are refused.'
+        : 'if it is missing all calls are refused, and whatever it holds counts as an API key.');
     const field = auth.kind === 'BASIC' ? 'auth.basic.secretName' : 'auth.apiKey.secretName';
     notices.push(notice('SECRET_UNCHECKED', field, message));
   }

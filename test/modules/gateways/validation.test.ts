@@ -347,8 +347,8 @@ describe('rights', () => {
       code: 'SECRET_UNCHECKED',
       field: 'auth.apiKey.secretName',
       message:
-        'You may not read the Secret missing, so whether it is there and can serve was not checked. ' +
-        'If it can not, all calls are refused.',
+        'You may not read the Secret missing, so whether it is there and can serve was not checked: ' +
+        'if it is missing all calls are refused, and whatever it holds counts as an API key.',
     };
     const missing = { apiKey: { secretName: 'missing' } };
     const { gateway, notices } = await calls(exposer).create(input({ auth: missing }));

@@ -15,5 +15,12 @@ export const userAnnotation = 'slipway.dev/user';
 /** Hashes of idempotency keys with their inputs and times; never the keys themselves. */
 export const idempotencyAnnotation = 'slipway.dev/idempotency';
 
+/** On the Service that stands for a deleted run: its id. */
+export const deletedRunLabel = 'slipway.dev/deleted-run';
+/** On the same: what was deleted, as `Deployment/web/<uid>`. */
+export const deletedAnnotation = 'slipway.dev/deleted';
+/** On the same: what the delete answered, compressed. */
+export const manifestsAnnotation = 'slipway.dev/manifests';
+
 /** The image that stands for a local program; only the embedded cluster can run it. */
 export const processImage = 'slipway.dev/process';

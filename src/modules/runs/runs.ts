@@ -161,9 +161,8 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
     async visible(id, access, field = 'id') {
       if (!(await whenKnown())) throw notKnown(cluster.freshness);
       const run = byId(id);
-      // Absent and not visible are the same answer.
       if (run && (await access.allows('see', run))) return run;
-      throw new SlipwayError('NOT_FOUND', 'There is no such service run, or you may not see it.', { field });
+      throw noSuchRun(field);
     },
     matcher: (filter, field = 'filter') => createMatcher(filter, field),
     now: () => past.now(),
@@ -198,6 +197,11 @@ function cacheOf(cluster: Cluster, object: KubeObject): Cache<KubeObject> | null
   const kinds: readonly Resource[] = [deployments, services];
   const resource = kinds.find((candidate) => candidate.kind === object.kind);
   return resource ? cluster.cache(resource) : null;
+}
+
+/** Absent and not visible are the same answer. */
+export function noSuchRun(field: string): SlipwayError {
+  return new SlipwayError('NOT_FOUND', 'There is no such service run, or you may not see it.', { field });
 }
 
 /** Why nothing can be said of the runs yet. */

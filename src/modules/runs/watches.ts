@@ -13,6 +13,7 @@ import {
 import { type PolicyRule, watch } from '../../module.ts';
 import type { RunsConfig } from './config.ts';
 import { builtinSources } from './sources/index.ts';
+import { isDeletion } from './write/deletions.ts';
 
 /** What makes up half of a Pod: its run shows it as the Deployment's template has it. */
 const omittedOfPods = [
@@ -52,7 +53,7 @@ export function runWatches(config: RunsConfig): Watch[] {
     watch({ resource: deployments, wants: isRunObject }),
     watch({ resource: replicaSets, wants: isOwned, omits: ['spec.template', 'spec.selector'] }),
     watch({ resource: pods, wants: isOwned, omits: omittedOfPods }),
-    watch({ resource: services, wants: isRunObject }),
+    watch({ resource: services, wants: (service) => isRunObject(service) || isDeletion(service) }),
     watch({ resource: endpointSlices }),
     watch({
       resource: events,

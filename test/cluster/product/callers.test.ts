@@ -55,10 +55,10 @@ describe("callers by the cluster's own RBAC", () => {
       .setIssuedAt(Math.floor(clock.now() / 1000))
       .setExpirationTime(Math.floor(clock.now() / 1000) + 3600)
       .sign(issuer.key.privateKey);
-  const bind = async (namespace: string, user: string, role: string) => {
+  const bind = async (namespace: string, user: string, role: string, kind = 'ClusterRole') => {
     const binding = {
       ...{ apiVersion: `${rbac}/v1`, kind: 'RoleBinding', metadata: { name: `${user}-${role}`, namespace } },
-      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: role },
+      roleRef: { apiGroup: rbac, kind, name: role },
       subjects: [{ kind: 'User', name: `oidc:${user}`, apiGroup: rbac }],
     };
     await cluster.kube.create(roleBindings, binding);
@@ -127,6 +127,50 @@ describe("callers by the cluster's own RBAC", () => {
     const another = { ...input(ours), name: 'another' };
     expect(errorsOf(await product.query(run, { input: another }, await tokenOf('vera')))[0]).toMatch(/^FORBIDDEN/);
     await expect(cluster.kube.get(deployments, 'another', ours)).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('a delete that is repeated with its key is told to whoever did it, as long as they may do it', async () => {
+    const remove = 'mutation ($input: ServiceRunActionInput!) { deleteServiceRun(input: $input) { id manifests } }';
+    await bind(theirs, 'dora', 'edit');
+    await make(theirs, 'doomed');
+    const token = await tokenOf('dora');
+    const by = '{ serviceRun(by: { runId: "doomed" }) { id } }';
+    const { serviceRun } = await product.data<{ serviceRun: { id: string } }>(by, {}, token);
+    const input = { id: serviceRun.id, idempotencyKey: 'delete-the-doomed' };
+    const first = await product.query(remove, { input }, token);
+    expect(first.data?.['deleteServiceRun']).toMatchObject({ id: serviceRun.id });
+    expect(await product.query(remove, { input }, token)).toEqual(first);
+    for (const other of ['edith', 'vera', 'nobody'])
+      expect(errorsOf(await product.query(remove, { input }, await tokenOf(other)))).toEqual(['NOT_FOUND id']);
+    await cluster.kube.delete(roleBindings, 'dora-edit', theirs);
+    for (let second = 0; second < 35; second++) {
+      clock.advance(1000);
+      await product.query(query);
+    }
+    expect(errorsOf(await product.query(remove, { input }, token))).toEqual(['NOT_FOUND id']);
+  });
+
+  it('where the key can not be remembered nothing is deleted', async () => {
+    const remove = 'mutation ($input: ServiceRunActionInput!) { deleteServiceRun(input: $input) { id } }';
+    const rule = (apiGroup: string, resource: string, ...verbs: string[]) => ({
+      ...{ apiGroups: [apiGroup], resources: [resource], verbs },
+    });
+    const role: Resource = { ...roleBindings, kind: 'Role', plural: 'roles' };
+    await cluster.kube.create(role, {
+      ...{ apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { name: 'deleter', namespace: ours } },
+      ...{ rules: [rule('apps', 'deployments', 'get', 'list', 'delete'), rule('', 'services', 'get', 'delete')] },
+    } as never);
+    await bind(ours, 'otto', 'deleter', 'Role');
+    await make(ours, 'kept');
+    const token = await tokenOf('otto');
+    const by = '{ serviceRun(by: { runId: "kept" }) { id } }';
+    const { serviceRun } = await product.data<{ serviceRun: { id: string } }>(by, {}, token);
+    const input = { id: serviceRun.id, idempotencyKey: 'delete-the-kept' };
+    const answer = await product.query(remove, { input }, token);
+    expect(errorsOf(answer)).toEqual(['FORBIDDEN idempotencyKey']);
+    expect(answer.errors?.[0]?.message).toContain('nothing was deleted');
+    expect((await cluster.kube.get(deployments, 'kept', ours)).metadata.deletionTimestamp).toBeUndefined();
+    await product.data(remove, { input: { id: serviceRun.id } }, token);
   });
 
   it('a subscription ends within 35 s of the RoleBinding', async () => {

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Access, Verb } from '../../../src/caller.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { Auth } from '../../../src/auth.ts';
+import { type Access, type Verb, localCaller } from '../../../src/caller.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
 import { connect } from '../../../src/k8s/connect.ts';
 import { deployments, pods } from '../../../src/k8s/resources.ts';
 import { createLog } from '../../../src/log.ts';
@@ -61,12 +62,26 @@ export async function startRunsServer(options: Omit<TestServerOptions, 'modules'
   });
 }
 
+export interface ReplicaOptions {
+  /** Who every request comes from. @default the local user, who may do everything */
+  as?: { name: string; access: () => Access };
+  clock?: Clock;
+  /** Of the Kubernetes API. @default the cluster's own */
+  url?: string;
+}
+
 /** A second server on the same cluster: what a caller asks of it, by GraphQL. */
-export async function startReplica({ embedded }: TestServer) {
-  const [clock, log] = [systemClock, createLog('silent')];
+export async function startReplica(
+  { embedded }: TestServer,
+  { as, clock = systemClock, url = embedded.url }: ReplicaOptions = {},
+) {
+  const log = createLog('silent');
   const dataDir = await mkdtemp(join(tmpdir(), 'slipway-replica-'));
-  const cluster = await connect({ mode: 'EMBEDDED', namespaces: null, namespace: 'default', embedded, clock, log });
-  const replica = await createServer({ modules: [runs], config: {}, cluster, port: 0, dataDir, log, clock });
+  const cluster = await connect({
+    ...{ mode: 'EMBEDDED', embedded: { ...embedded, url }, namespaces: null, namespace: 'default', clock, log },
+  });
+  const modules = as ? [signedIn(as), runs] : [runs];
+  const replica = await createServer({ modules, config: {}, cluster, port: 0, dataDir, log, clock });
   await replica.synced();
   const stop = async () => {
     await replica.stop();
@@ -86,6 +101,13 @@ export async function startReplica({ embedded }: TestServer) {
     },
   };
 }
+
+const signedIn = ({ name, access }: NonNullable<ReplicaOptions['as']>) =>
+  defineModule({
+    name: 'auth',
+    provides: { auth: Auth },
+    start: () => ({ auth: { authenticate: () => Promise.resolve({ ...localCaller, name }), access } }),
+  });
 
 /** Rights by verb and namespace. */
 export function rights(allowed: Partial<Record<Verb, readonly string[]>>): Access {

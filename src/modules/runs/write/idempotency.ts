@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../../clock.ts';
 import { SlipwayError } from '../../../errors.ts';
 import type { Cluster } from '../../../k8s/cluster.ts';
-import { type Deployment, deployments } from '../../../k8s/resources.ts';
+import { type Deployment, type KubeObject, deployments } from '../../../k8s/resources.ts';
 import type { Context } from '../../../module.ts';
 import { idempotencyAnnotation } from '../labels.ts';
 
 const keptMs = 24 * 60 * 60 * 1000;
 /** Entries on one object. */
-const perObject = 20;
+const perObject = 200;
 /** Results this process keeps; what fell out is still on the objects. */
 const inMemory = 1000;
 
@@ -32,9 +32,11 @@ export interface Idempotency {
     perform: (print: Fingerprint, earlier: Deployment | undefined) => Promise<T>,
   ): Promise<T>;
   /** The annotations that remember a fingerprint besides those already there. */
-  annotate(object: Deployment | null, print: Fingerprint | null): Record<string, string>;
+  annotate(object: KubeObject | null, print: Fingerprint | null): Record<string, string>;
   /** Whether an object carries the fingerprint; CONFLICT when it has the key with other input. */
-  carries(object: Deployment, print: Fingerprint): boolean;
+  carries(object: KubeObject, print: Fingerprint): boolean;
+  /** Whether an object carries nothing but what is too old. */
+  expired(object: KubeObject): boolean;
 }
 
 export function createIdempotency(cluster: Cluster, clock: Clock): Idempotency {
@@ -56,6 +58,7 @@ export function createIdempotency(cluster: Cluster, clock: Clock): Idempotency {
 
   return {
     carries,
+    expired: (object) => !entriesOf(object).some(({ at }) => fresh(at)),
     async once<T>(
       context: Context,
       mutation: string,
@@ -93,7 +96,8 @@ function reused(): SlipwayError {
   });
 }
 
-function entriesOf(object: Deployment): (Fingerprint & { at: number })[] {
+/** What is remembered on an object. */
+export function entriesOf(object: KubeObject): (Fingerprint & { at: number })[] {
   return (object.metadata.annotations?.[idempotencyAnnotation] ?? '').split(' ').flatMap((entry) => {
     const [key, input, at] = entry.split(':');
     return key && input && at ? [{ key, input, at: Number(at) }] : [];

@@ -5,6 +5,7 @@ import { type Context, serviceRef } from '../../../module.ts';
 import type { RunView, Runs } from '../service.ts';
 import type { ViewSettings } from '../view.ts';
 import { createActions } from './actions.ts';
+import { type Deletions, createDeletions } from './deletions.ts';
 import { createIdempotency, type Idempotency } from './idempotency.ts';
 import type { RunServiceInput } from './request.ts';
 import { createRunService } from './run-service.ts';
@@ -45,9 +46,12 @@ export interface OperationParts {
 
 export interface OperationTools extends OperationParts {
   idempotency: Idempotency;
+  deletions: Deletions;
 }
 
 export function createOperations(parts: OperationParts): RunOperations {
-  const tools = { ...parts, idempotency: createIdempotency(parts.cluster, parts.clock) };
+  const { cluster, clock, log } = parts;
+  const idempotency = createIdempotency(cluster, clock);
+  const tools = { ...parts, idempotency, deletions: createDeletions({ cluster, idempotency, log }) };
   return { run: createRunService(tools), ...createActions(tools) };
 }

@@ -14,13 +14,16 @@ export interface ApiProxy {
   arm(faults: ReadonlyMap<number, Fault>): void;
   /** Resolves when the process is gone. */
   readonly death: Promise<void>;
-  /** The requests since, as `PATCH securitypolicies`. */
+  /** The requests since about what fails here, as `PATCH securitypolicies`. */
   readonly asked: readonly string[];
   stop(): Promise<void>;
 }
 
-/** Between one server and the API server: single requests about routes and policies fail at it. */
-export async function startApiProxy(target: string): Promise<ApiProxy> {
+/** Between one server and the API server: single requests about objects of these kinds fail at it. */
+export async function startApiProxy(
+  target: string,
+  kinds: readonly string[] = ['httproutes', 'securitypolicies'],
+): Promise<ApiProxy> {
   let faults: ReadonlyMap<number, Fault> = new Map();
   let asked: string[] = [];
   let dead = false;
@@ -33,7 +36,7 @@ export async function startApiProxy(target: string): Promise<ApiProxy> {
   };
 
   const server = createServer((request, response) => {
-    const what = subjectOf(request);
+    const what = subjectOf(request, kinds);
     if (what === null) return void forward(target, request, response);
     const fault = faults.get(asked.push(what) - 1);
     if (fault === undefined) return void forward(target, request, response);
@@ -65,10 +68,10 @@ export async function startApiProxy(target: string): Promise<ApiProxy> {
   };
 }
 
-/** Requests about one route or policy; lists and watches always pass. */
-function subjectOf({ method = 'GET', url = '' }: IncomingMessage): string | null {
-  const [, plural, name] = /\/namespaces\/[^/]+\/(httproutes|securitypolicies)(?:\/([^?]+))?/.exec(url) ?? [];
-  if (!plural || (method === 'GET' && !name)) return null;
+/** Requests about one object; lists and watches always pass. */
+function subjectOf({ method = 'GET', url = '' }: IncomingMessage, kinds: readonly string[]): string | null {
+  const [, plural = '', name] = /\/namespaces\/[^/]+\/(\w+)(?:\/([^?]+))?/.exec(url) ?? [];
+  if (!kinds.includes(plural) || (method === 'GET' && !name)) return null;
   return `${method} ${plural}${url.includes('dryRun') ? ' dry' : ''}`;
 }
 

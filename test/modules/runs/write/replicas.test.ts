@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Access, fullAccess } from '../../../../src/caller.ts';
 import { deployments, services } from '../../../../src/k8s/resources.ts';
-import { type RunsServer, errorsOf, startReplica, startRunsServer } from '../surface.ts';
+import { type RunsServer, errorsOf, rights, startReplica, startRunsServer } from '../surface.ts';
 
 const run = 'mutation ($input: RunServiceInput!) { runService(input: $input) { serviceRun { id runId } manifests } }';
 const act = (name: string) => `mutation ($input: ServiceRunActionInput!) { ${name}(input: $input) { manifests } }`;
@@ -88,6 +89,44 @@ test('what one replica did is not done again by another', async () => {
   // It has not seen any of that: the key stands on the object itself.
   expect(errorsOf(await other.query(act('stopServiceRun'), stop))).toEqual([]);
   expect((await deployment()).spec.replicas).toBe(1);
+});
+
+const keyed: [action: string, undo: string | null, prepare: string | null][] = [
+  ['stopServiceRun', 'resumeServiceRun', null],
+  ['resumeServiceRun', 'stopServiceRun', 'stopServiceRun'],
+  ['restartServiceRun', null, null],
+];
+
+test.each(keyed)('the key of %s is known to a replica that was started since', async (action, undo, prepare) => {
+  const made = await server.data<Made>(run, { input: input({ replicas: 1 }) });
+  const id = made.runService?.serviceRun.id;
+  const request = { input: { id, idempotencyKey: idempotencyKey() } };
+  if (prepare) await server.data(act(prepare), { input: { id } });
+  await server.data(act(action), request);
+  if (undo) await server.data(act(undo), { input: { id } });
+  const { spec } = await deployment();
+  await using restarted = await startReplica(server);
+  expect(errorsOf(await restarted.query(act(action), request))).toEqual([]);
+  expect((await deployment()).spec).toEqual(spec);
+  const otherKey = { input: { id, idempotencyKey: `${idempotencyKey()}-b` } };
+  expect(errorsOf(await restarted.query(act(action), otherKey))).toEqual([]);
+  expect((await deployment()).spec).not.toEqual(spec);
+});
+
+test('who has lost their rights is not told what their key did', async () => {
+  let access: Access = fullAccess;
+  await using mine = await startReplica(server, { as: { name: 'somebody', access: () => access } });
+  const made = await server.data<Made>(run, { input: input({ replicas: 1 }) });
+  const request = { input: { id: made.runService?.serviceRun.id, idempotencyKey: idempotencyKey() } };
+  await mine.cluster.cache(deployments).seen(await deployment());
+  expect(errorsOf(await mine.query(act('stopServiceRun'), request))).toEqual([]);
+  await using restarted = await startReplica(server, { as: { name: 'somebody', access: () => access } });
+  access = rights({ see: ['default'] });
+  for (const replica of [mine, restarted])
+    expect(errorsOf(await replica.query(act('stopServiceRun'), request))).toEqual(['FORBIDDEN id']);
+  access = rights({});
+  for (const replica of [mine, restarted])
+    expect(errorsOf(await replica.query(act('stopServiceRun'), request))).toEqual(['NOT_FOUND id']);
 });
 
 test('many writers at once: every change is made, none is overwritten unseen', async () => {

@@ -155,11 +155,11 @@ describe("callers by the cluster's own RBAC", () => {
     const rule = (apiGroup: string, resource: string, ...verbs: string[]) => ({
       ...{ apiGroups: [apiGroup], resources: [resource], verbs },
     });
-    const role: Resource = { ...roleBindings, kind: 'Role', plural: 'roles' };
-    await cluster.kube.create(role, {
+    const role = {
       ...{ apiVersion: `${rbac}/v1`, kind: 'Role', metadata: { name: 'deleter', namespace: ours } },
-      ...{ rules: [rule('apps', 'deployments', 'get', 'list', 'delete'), rule('', 'services', 'get', 'delete')] },
-    } as never);
+      rules: [rule('apps', 'deployments', 'get', 'list', 'delete'), rule('', 'services', 'get', 'delete')],
+    };
+    await cluster.kube.create({ ...roleBindings, kind: 'Role', plural: 'roles' }, role);
     await bind(ours, 'otto', 'deleter', 'Role');
     await make(ours, 'kept');
     const token = await tokenOf('otto');

@@ -97,10 +97,10 @@ spec:
   });
 
   it('waits for a rollout', async () => {
-    expect(await kubectl.output('rollout status deployment/web --timeout=30s')).toContain(
+    expect(await kubectl.output('rollout status deployment/web --timeout=240s')).toContain(
       'deployment "web" successfully rolled out',
     );
-    expect(await kubectl.output('wait --for=condition=Available deployment/web --timeout=30s')).toBe(
+    expect(await kubectl.output('wait --for=condition=Available deployment/web --timeout=240s')).toBe(
       'deployment.apps/web condition met\n',
     );
   });
@@ -109,7 +109,7 @@ spec:
     const kinds = 'deployments,services,httproutes,securitypolicies';
     expect(sorted(await kubectl.output(`get ${kinds} -o name`))).toEqual(names.toSorted());
     expect(await kubectl.output('get deployments -l app=web,missing!=x')).toMatch(
-      /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nweb +1\/1 +1 +1 +\d+s\n$/,
+      /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nweb +1\/1 +1 +1 +\w+\n$/,
     );
     expect(await kubectl.output('get deployments -o wide')).toMatch(
       /CONTAINERS +IMAGES +SELECTOR\nweb .* main +slipway\.dev\/demo\/echo +app=web\n$/,
@@ -144,7 +144,7 @@ spec:
     expect(error).toContain('conflicts with "kubectl-patch" using gateway.networking.k8s.io/v1:\n- .spec.hostnames\n');
     const forced = await kubectl.output('apply --server-side -f - --force-conflicts', manifests('two', 'd.example'));
     expect(forced).toBe(each('serverside-applied'));
-    await kubectl.output('rollout status deployment/web --timeout=30s');
+    await kubectl.output('rollout status deployment/web --timeout=240s');
   });
 
   it('patches as an editor does', async () => {
@@ -159,7 +159,7 @@ spec:
 
   it('scales, labels and annotates', async () => {
     expect(await kubectl.output('scale deployment web --replicas=2')).toBe('deployment.apps/web scaled\n');
-    await kubectl.output('rollout status deployment/web --timeout=30s');
+    await kubectl.output('rollout status deployment/web --timeout=240s');
     expect((await kubectl.run('scale deployment web --replicas=0 --current-replicas=5')).error).toBe(
       'error: Expected replicas to be 5, was 2\n',
     );
@@ -218,11 +218,11 @@ spec:
   });
 
   it('deletes what a manifest names, and waits for the end of it', async () => {
-    const deleted = await kubectl.output('delete -f - --timeout=40s', manifests('two'));
+    const deleted = await kubectl.output('delete -f - --timeout=240s', manifests('two'));
     expect(deleted.replaceAll(` from ${namespace} namespace`, '')).toBe(
       `${names.map((name) => `${name.replace('/', ' "')}" deleted`).join('\n')}\n`,
     );
-    await kubectl.output('wait --for=delete pods -l app=web --timeout=40s');
+    await kubectl.output('wait --for=delete pods -l app=web --timeout=240s');
     expect((await kubectl.run('get pods -l app=web')).error).toBe(`No resources found in ${namespace} namespace.\n`);
   });
 });

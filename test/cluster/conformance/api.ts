@@ -131,7 +131,7 @@ export class Api {
 
   constructor(target: Target) {
     this.target = target;
-    this.agent = new Agent({ connect: createConnector(target.tls ?? {}, 5_000) });
+    this.agent = new Agent({ connect: createConnector(target.tls ?? {}, 60_000) });
   }
 
   async send(method: Dispatcher.HttpMethod, path: string, ask: Ask = {}): Promise<Answer> {

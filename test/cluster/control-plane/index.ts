@@ -8,7 +8,8 @@ import { type Kubelet, startKubelet } from '../kubelet/index.ts';
 import { type Binaries, buildBinaries } from './binaries.ts';
 import { readCustomResourceDefinitions } from './crds.ts';
 import { createSignIn, kubeconfig, type SignIn } from './credentials.ts';
-import { freePorts, type Program, startProgram } from './programs.ts';
+import { freePorts } from '../../ports.ts';
+import { type Program, startProgram } from './programs.ts';
 
 /** A Kubernetes cluster on loopback: the real control plane, and a stand-in for its kubelet. */
 export interface ControlPlane {
@@ -66,7 +67,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       return program;
     };
     const etcd = await start(await startEtcd(layout));
-    await etcd.until(() => isHealthy(`http://127.0.0.1:${layout.ports.etcd}/health`), 30);
+    await etcd.until(() => isHealthy(`http://127.0.0.1:${layout.ports.etcd}/health`), 600);
     let apiServer = await startApiServer(layout, apiServerFlags);
     stops.push(() => apiServer.stop());
     const ca = await apiServerReady(apiServer, layout);
@@ -181,7 +182,7 @@ function startApiServer(layout: Layout, flags: readonly string[]): Promise<Progr
 /** The certificate that the server made for itself, once the server is ready. */
 async function apiServerReady(server: Program, layout: Layout): Promise<string> {
   const readCa = () => readFile(join(certificates(layout), 'apiserver.crt'), 'utf8');
-  await server.until(async () => isHealthy(`${layout.url}/readyz`, await readCa()), 120);
+  await server.until(async () => isHealthy(`${layout.url}/readyz`, await readCa()), 600);
   return readCa();
 }
 
@@ -213,7 +214,7 @@ async function startControllers(layout: Layout): Promise<Program> {
     ],
     logOf(layout, 'kube-controller-manager'),
   );
-  await program.until(() => isHealthy(`https://127.0.0.1:${ports.controllers}/healthz`, 'any'), 60);
+  await program.until(() => isHealthy(`https://127.0.0.1:${ports.controllers}/healthz`, 'any'), 600);
   return program;
 }
 
@@ -233,7 +234,7 @@ async function startScheduler(layout: Layout): Promise<Program> {
     ],
     logOf(layout, 'kube-scheduler'),
   );
-  await program.until(() => isHealthy(`https://127.0.0.1:${ports.scheduler}/healthz`, 'any'), 60);
+  await program.until(() => isHealthy(`https://127.0.0.1:${ports.scheduler}/healthz`, 'any'), 600);
   return program;
 }
 

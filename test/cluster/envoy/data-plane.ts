@@ -54,7 +54,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<Program
     '2',
   ]);
   const program = await startProgram('envoy', ip, args, join(folder, 'envoy.log'));
-  await program.until(() => isReady(network.envoy), 60);
+  await program.until(() => isReady(network.envoy), 600);
   return program;
 }
 

@@ -76,7 +76,7 @@ export async function startEnvoyWorld(options: {
     await program.until(async () => {
       deployment = await deploymentOf(kube, parent.name);
       return deployment !== undefined;
-    }, 120);
+    }, 600);
     say('Envoy Gateway has made the Deployment of its Envoy');
     if (!deployment) throw new Error('the Deployment is gone');
     keep(
@@ -170,6 +170,6 @@ async function addService(
   await program.until(async () => {
     const { items } = await kube.list(pods, { namespace, labelSelector: `app=${name}` });
     return items.some(({ status }) => status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True'));
-  }, 60);
+  }, 600);
   return { address };
 }

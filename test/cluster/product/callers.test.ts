@@ -62,6 +62,19 @@ describe("callers by the cluster's own RBAC", () => {
       subjects: [{ kind: 'User', name: `oidc:${user}`, apiGroup: rbac }],
     };
     await cluster.kube.create(roleBindings, binding);
+    await decided(namespace, user, true);
+  };
+  /** The authorizer of the API server hears of a binding a moment later. */
+  const decided = async (namespace: string, user: string, allowed: boolean) => {
+    const spec = {
+      user: `oidc:${user}`,
+      resourceAttributes: { namespace, verb: 'list', group: 'apps', resource: 'deployments' },
+    };
+    const review = async () => {
+      const { object } = await cluster.api.post('/apis/authorization.k8s.io/v1/subjectaccessreviews', { spec });
+      return (object['status'] as { allowed: boolean }).allowed;
+    };
+    await expect.poll(review).toBe(allowed);
   };
   const make = async (namespace: string, name: string) => {
     const labels = { 'app.kubernetes.io/managed-by': 'slipway', 'slipway.dev/run': name };
@@ -184,6 +197,7 @@ describe("callers by the cluster's own RBAC", () => {
     expect(told).toContain('other');
     expect(told).not.toContain('mine');
     await cluster.kube.delete(roleBindings, 'sue-view', theirs);
+    await decided(theirs, 'sue', false);
     let over = false;
     void socket.closed.then(() => (over = true));
     for (let second = 0; second < 35 && !over; second++) {

@@ -149,8 +149,8 @@ describe.each(clusters)('gateways on %s', (_, open) => {
     await write(httpRoutes, 'claimed', {
       parents: [{ parentRef: edge, ...ancestor(refused) }],
     });
-    const view = await product.untilGateway(namespace, 'claimed', ({ status }) => status.phase !== 'READY');
-    expect(view.status.phase).toBe('REJECTED');
+    const view = await product.untilGateway(namespace, 'claimed', ({ status }) => status.phase === 'REJECTED');
+    expect(view.status.conditions.map(({ reason }) => reason)).toContain('NotAllowedByListeners');
   });
 
   it('takes another protection, and goes with its policy', async () => {

@@ -122,8 +122,13 @@ describe('through the real API server', () => {
         socket.end();
       });
     });
-    for (let n = 0; n < 2; n++) expect((await server.call(run)).outcome).toBe('COMPLETED');
-    expect(requests).toBe(3);
+    // It may open another connection instead, if the first has not been given back yet.
+    let calls = 0;
+    while (requests === calls) {
+      expect((await server.call(run)).outcome).toBe('COMPLETED');
+      calls += 1;
+    }
+    expect(requests).toBe(calls + 1);
   });
 });
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { type Resource, deployments, services } from '../../../src/k8s/resources.ts';
 import { readKubeconfig } from '../../../src/k8s/kubeconfig.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -44,9 +44,15 @@ describe('three replicas of the server on one cluster', () => {
   afterAll(() => Promise.all(replicas.map((replica) => replica.stop())));
 
   it('give equal answers to equal questions, times and ids included', async () => {
-    const [first, ...others] = await Promise.all(replicas.map((replica) => shownRuns(replica, namespace)));
-    expect(first).toHaveLength(3);
-    for (const other of others) expect(other).toEqual(first);
+    // Each learns of the last change in its own time.
+    await vi.waitFor(
+      async () => {
+        const [first, ...others] = await Promise.all(replicas.map((replica) => shownRuns(replica, namespace)));
+        expect(first).toHaveLength(3);
+        for (const other of others) expect(other).toEqual(first);
+      },
+      { timeout: 240_000 },
+    );
   });
 
   it('give equal pages, and go on with the cursors of each other', async () => {

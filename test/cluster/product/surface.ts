@@ -115,6 +115,16 @@ export async function startProduct({ kubeconfig, namespaces, config = {}, auth =
 
 export type Product = Awaited<ReturnType<typeof startProduct>>;
 
+/** The next event that says something of a run: a busy cluster may be stale for a moment at any time. */
+export async function nextOfRuns<Event extends { type: string }>(
+  stream: AsyncIterator<GraphQLAnswer<{ serviceHealthChanged: Event }>>,
+): Promise<Event> {
+  for (;;) {
+    const { serviceHealthChanged: event } = await nextOf(stream);
+    if (!['STALE', 'FRESH'].includes(event.type)) return event;
+  }
+}
+
 /** The data of the next answer; an error of the operation is thrown. */
 export async function nextOf<Data>(stream: AsyncIterator<GraphQLAnswer<Data>>): Promise<Data> {
   const { value } = (await stream.next()) as IteratorResult<GraphQLAnswer<Data>, undefined>;

@@ -12,7 +12,10 @@ export default defineConfig({
     isolate: false,
     // Half of the time is waiting for other processes, so the runner needs no processor for itself.
     maxWorkers: '100%',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // They only end what hangs: on a busy machine anything may take long.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 60_000,
+    expect: { poll: { timeout: 100_000 } },
   },
 });

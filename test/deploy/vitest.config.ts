@@ -10,7 +10,10 @@ export default defineConfig({
     globalSetup: 'test/deploy/global-setup.ts',
     pool: 'forks',
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // They only end what hangs: on a busy machine anything may take long.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 120_000,
+    expect: { poll: { timeout: 240_000 } },
   },
 });

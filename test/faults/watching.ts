@@ -180,7 +180,7 @@ export function createFlow(clock: TestClock, turns = 40) {
 
 /** Waits for I/O turn by turn, while the clock stands; the limit only ends a test that would hang. */
 export async function until(condition: () => boolean): Promise<void> {
-  const limit = performance.now() + 10_000;
+  const limit = performance.now() + 100_000;
   while (!condition()) {
     if (performance.now() > limit) throw new Error('the condition was not reached');
     await nextTurn();

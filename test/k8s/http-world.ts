@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { type Server as TlsServer, createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { TLSSocket, TlsOptions } from 'node:tls';
+import { listenAgain } from '../ports.ts';
 
 export interface Received {
   method: string;
@@ -49,9 +49,7 @@ export async function startHttpServer(answer: Answer, tls?: TlsOptions & { http2
   async function listen(server: Server | TlsServer): Promise<void> {
     server.on(tls ? 'secureConnection' : 'connection', () => (connections += 1));
     server.on('tlsClientError', () => {});
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
+    port = await listenAgain(server, port);
     listening.server = server;
   }
 

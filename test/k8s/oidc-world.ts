@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 import { createKey } from '../modules/auth/issuer.ts';
+import { listenApart } from '../ports.ts';
 import type { Authority } from './certificates.ts';
 
 export interface IdentityProviderOptions {
@@ -25,9 +25,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions) {
   let answer: Answer = () => false;
   let idTokenSeconds = 300;
   const server = createServer(authority.forServer({ names: ['idp.test'] }));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const issuer = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = `https://127.0.0.1:${await listenApart(server)}`;
   const key = await createKey('ES256', 'k1');
   const clientId = 'kubernetes';
   const provider = new Provider(issuer, {

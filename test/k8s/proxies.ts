@@ -1,15 +1,10 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer, request as send } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import {
-  type AddressInfo,
-  type Server as TcpServer,
-  type Socket,
-  connect,
-  createServer as createTcpServer,
-} from 'node:net';
+import { type Server as TcpServer, type Socket, connect, createServer as createTcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import { listenApart } from '../ports.ts';
 
 export interface TestProxy extends AsyncDisposable {
   readonly port: number;
@@ -67,11 +62,10 @@ function createRecord() {
 }
 
 async function listen(server: TcpServer, record: ReturnType<typeof createRecord>): Promise<TestProxy> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listenApart(server);
   return {
     ...record.surface,
-    port: (server.address() as AddressInfo).port,
+    port,
     refuse(status) {
       record.refusal = status;
     },

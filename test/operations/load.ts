@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { Agent, request } from 'undici';
 
 export interface Load {
   /** What went wrong, in words; empty when nothing did. */
   readonly failures: readonly string[];
   readonly answered: number;
+  /** Resolves when so many more were answered, or one of them was not. */
+  more(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,6 +22,7 @@ export function startLoad(
   const stopped = new AbortController();
   const agents = [new Agent({ connections: options.keeping }), new Agent({ pipelining: 0 })] as const;
   let answered = 0;
+  const told = new EventTarget();
 
   async function client(dispatcher: Agent): Promise<void> {
     while (!stopped.signal.aborted) {
@@ -38,6 +42,7 @@ export function startLoad(
         const { code } = error as NodeJS.ErrnoException;
         failures.push(code ? `${code}: ${String(error)}` : String(error));
       }
+      told.dispatchEvent(new Event('answer'));
     }
   }
 
@@ -49,6 +54,10 @@ export function startLoad(
     failures,
     get answered() {
       return answered;
+    },
+    async more(count) {
+      const wanted = answered + count;
+      while (answered < wanted && failures.length === 0) await once(told, 'answer');
     },
     async stop() {
       stopped.abort();

@@ -18,7 +18,7 @@ beforeAll(async () => {
   cluster = await startCluster(folder);
   const settings = { drainMs: 5_000, kubeconfig: cluster.kubeconfig };
   replicas = await Promise.all(['one', 'two'].map((name) => startReplica(join(folder, name), balancer, settings)));
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()));
   await balancer.stop();
@@ -29,11 +29,12 @@ afterAll(async () => {
 test('a replica is replaced under load, and no request is lost', async () => {
   const body = JSON.stringify({ query: '{ viewer { name } cluster { freshness } }' });
   const load = startLoad(balancer.url, { keeping: 4, opening: 2, next: () => body });
+  await load.more(50);
   expect((await replicas[0]?.restart())?.exitCode).toBe(0);
+  await load.more(50);
   await load.stop();
   expect(load.failures).toEqual([]);
-  expect(load.answered).toBeGreaterThan(100);
-}, 120_000);
+}, 600_000);
 
 test('a second SIGTERM ends it at once', async () => {
   const dataDir = join(folder, 'twice');

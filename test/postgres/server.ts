@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { freePorts } from '../ports.ts';
 
 /** A PostgreSQL server for tests: in a temporary folder, on loopback, gone afterwards. */
 export interface PostgresServer {
@@ -43,15 +43,6 @@ async function serverUser(): Promise<User | null> {
   throw new Error('PostgreSQL does not run as root, and there is no user "postgres" or "nobody".');
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 export async function startPostgres(): Promise<PostgresServer> {
   const bin = await programs();
   const user = await serverUser();
@@ -61,7 +52,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const options = { cwd: folder, env: { PATH: bin, LC_ALL: 'C' }, ...user };
   const initial = ['-D', data, '-U', 'slipway', '--auth=trust', '--encoding=UTF8', '--no-sync', '--no-instructions'];
   await run(join(bin, 'initdb'), initial, options);
-  const port = await freePort();
+  const [port] = await freePorts(1);
   // Nothing of it has to survive this machine: it may forget to sync.
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: '', fsync: 'off', max_connections: '300' };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);

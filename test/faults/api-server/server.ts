@@ -1,10 +1,10 @@
 import { EventEmitter, once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../../src/clock.ts';
 import { type KubeObject, type Resource, apiVersionOf, deployments, resourcePath } from '../../../src/k8s/resources.ts';
+import { listenAgain } from '../../ports.ts';
 import { createAnswers } from './answers.ts';
 import { type Exchange, type RequestKind, type Step, createExchange, json } from './exchange.ts';
 import { type Backup, createStore } from './store.ts';
@@ -125,9 +125,7 @@ export async function startFakeApi(options: FakeApiOptions) {
       // A client that does not trust us says so by breaking off.
       socket.on('error', () => {});
     });
-    server.listen(port, host);
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
+    port = await listenAgain(server, port, host);
     listening.server = server;
   }
 

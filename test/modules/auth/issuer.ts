@@ -1,8 +1,8 @@
 import { type KeyObject, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type JWK, SignJWT, exportJWK } from 'jose';
+import { listenAgain } from '../../ports.ts';
 
 export const audience = 'slipway';
 const keysPath = '/keys';
@@ -51,9 +51,7 @@ export async function startIssuer(now: () => number = Date.now) {
   });
   let port = 0;
   const listen = async () => {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
+    port = await listenAgain(server, port);
   };
   await listen();
   const url = `http://127.0.0.1:${port}`;

@@ -32,7 +32,7 @@ const words = ({ faults, repeated, served }: Circumstances, asked: readonly stri
 
 test.each(operations)(
   '$what: at no request can a failure or a crash open it or leave a half',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async (operation) => {
     const { asked, problems } = await carryOut(world, operation, { faults: new Map(), repeated: false, served: true });
     expect(problems).toEqual([]);
@@ -52,7 +52,7 @@ test.each(operations)(
   },
 );
 
-test('nor can several of them', { timeout: 120_000 }, async () => {
+test('nor can several of them', { timeout: 600_000 }, async () => {
   const fault = fc.constantFrom<Fault>('refused', 'lost', 'unanswered', 'diedAfter');
   const faults = fc.uniqueArray(fc.tuple(fc.nat(11), fault), { minLength: 2, maxLength: 4, selector: ([i]) => i });
   const situation = fc.record({ operation: fc.constantFrom(...operations), faults, repeated: fc.boolean() });

@@ -52,7 +52,7 @@ export async function waitFor<T>(
   const stop = source.subscribe(() => changed.dispatchEvent(new Event('change')));
   try {
     for (;;) {
-      const next = once(changed, 'change', { signal: AbortSignal.timeout(30_000) });
+      const next = once(changed, 'change', { signal: AbortSignal.timeout(100_000) });
       const found = check();
       if (found !== undefined) {
         next.catch(() => {});

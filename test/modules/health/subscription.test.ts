@@ -141,7 +141,7 @@ test('a socket that does not read is closed with 4410, and resumes without a los
     surface.time.advance(4_000);
     return surface.stream.subscribers;
   };
-  await expect.poll(subscribersLater, { timeout: 10_000 }).toBe(0);
+  await expect.poll(subscribersLater).toBe(0);
   socket.resume();
   expect(await closed).toBe(4410);
   const again = surface.overWebSocket({ after: cursor });
@@ -173,7 +173,7 @@ test('a reader of SSE that does not read is ended, and the others lose nothing',
     surface.time.advance(4_000);
     return surface.stream.subscribers;
   };
-  await expect.poll(subscribersLater, { timeout: 10_000 }).toBe(1);
+  await expect.poll(subscribersLater).toBe(1);
   response.resume();
   await ended;
   surface.put(run('last'));

@@ -156,7 +156,7 @@ export async function startInvokeServer(options: InvokeServerOptions = {}): Prom
     ];
     try {
       for (;;) {
-        const next = once(changed, 'change', { signal: AbortSignal.timeout(15_000) });
+        const next = once(changed, 'change', { signal: AbortSignal.timeout(100_000) });
         const found = check();
         if (found === undefined) {
           await next;

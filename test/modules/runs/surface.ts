@@ -40,7 +40,7 @@ export async function startRunsServer(options: Omit<TestServerOptions, 'modules'
     const stop = service.subscribe(() => changed.dispatchEvent(new Event('change')));
     try {
       for (;;) {
-        const next = once(changed, 'change', { signal: AbortSignal.timeout(15_000) });
+        const next = once(changed, 'change', { signal: AbortSignal.timeout(100_000) });
         const found = check();
         if (found !== undefined) {
           next.catch(() => {});

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeName, nodes } from '../../../../src/k8s/embedded/runtime/node.ts';
 import { events, pods } from '../../../../src/k8s/resources.ts';
+import { freePorts } from '../../../ports.ts';
 import {
   answering,
   createStepClock,
@@ -174,9 +175,10 @@ describe('where a program listens', () => {
   });
 
   it('is fine on HOST and PORT, and on all addresses', async () => {
+    const [port = 0] = await freePorts(1);
     await world.pod('own', answering(`'ok'`, 8081));
     const all = `require('node:http').createServer().listen(Number(process.env.PORT), '0.0.0.0', () => console.log('up'))`;
-    await world.pod('all', { command: [process.execPath, '-e', all], ports: [{ containerPort: 48_082 }] });
+    await world.pod('all', { command: [process.execPath, '-e', all], ports: [{ containerPort: port }] });
     await up('all');
     await world.running('own');
     const faults: string[] = [];

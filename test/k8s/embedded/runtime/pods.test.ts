@@ -148,7 +148,7 @@ describe('a Pod', () => {
     await world.ended('parent');
     const child = Number(await world.log('parent'));
     expect(child).toBeGreaterThan(1);
-    expect(runs(child)).toBe(false);
+    await expect.poll(() => runs(child)).toBe(false);
   });
 });
 

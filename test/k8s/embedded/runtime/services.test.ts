@@ -68,7 +68,7 @@ describe('a Service', () => {
   it('without a ready endpoint closes the connection', async () => {
     await world.service('web');
     await endpoints('web', 0);
-    expect(await dial(address('web'), 8080)).toBe('ECONNRESET');
+    await expect.poll(() => dial(address('web'), 8080)).toBe('ECONNRESET');
   });
 
   it('follows its ports: names, targets, new and removed ones', async () => {

@@ -63,7 +63,7 @@ export async function carryOut(
 /** The minute of a sweep begins when a server has seen what is left: that may be after our first. */
 async function minutesLater(world: FailureWorld, name: string, wanted: (held: Held) => boolean): Promise<boolean> {
   const settled = world.until(name, wanted).then(() => true);
-  for (let minutes = 0; minutes < 10; minutes++) {
+  for (let minutes = 0; minutes < 100; minutes++) {
     world.jump(61_000);
     const { promise: expired, resolve } = Promise.withResolvers<boolean>();
     AbortSignal.timeout(1_000).addEventListener('abort', () => resolve(false));
@@ -77,7 +77,7 @@ async function misreported(world: FailureWorld, name: string): Promise<string[]>
   const { route, policy } = world.held(name);
   const kind = policy ? envoyGateway.read(policy).kind : 'NONE';
   const truth = route ? `READY ${kind} ${pathOf({ route, policy })}` : 'nothing';
-  const patience = AbortSignal.timeout(10_000);
+  const patience = AbortSignal.timeout(100_000);
   for (;;) {
     const said = await reported(world.well, name);
     if (said === truth) return [];

@@ -1,21 +1,14 @@
-import { isUtf8 } from 'node:buffer';
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../../clock.ts';
 import { AnswerBody } from './answer-body.ts';
-import type { Connection, Connections, Line } from './connections.ts';
+import type { AnswerHead } from './answer-head.ts';
+import type { CallReceiver, Connection, Connections, Line } from './connections.ts';
 import { CallFailure, callFailure } from './failure.ts';
 import type { Header } from './headers.ts';
+import { type RequestParts, requestOf } from './request.ts';
 
 /** A checked request and the one place it goes to. */
-export interface CallRequest {
+export interface CallRequest extends RequestParts {
   line: Line;
-  /** The Host header. */
-  authority: string;
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
-  /** Sent byte for byte. */
-  path: string;
-  headers: readonly Header[];
-  body: Buffer | null;
 }
 
 export interface CallLimits {
@@ -60,12 +53,12 @@ const maxHeaderCount = 256;
 
 /** Sends one request, once, and waits for the head of its answer. Rejects with a CallFailure. */
 export function openCall(request: CallRequest, options: CallOptions): Promise<OpenCall> {
-  return new Exchange(request, options).head.promise;
+  return new Exchange(request, options).opened.promise;
 }
 
-class Exchange implements OpenCall, Dispatcher.DispatchHandler {
-  readonly head = Promise.withResolvers<OpenCall>();
-  readonly body = new AnswerBody();
+class Exchange implements OpenCall, CallReceiver {
+  readonly opened = Promise.withResolvers<OpenCall>();
+  readonly body = new AnswerBody(() => this.#connection.resume());
   readonly timings: Timings = { totalMs: null, connectMs: null, firstByteMs: null };
   status = 0;
   statusText = '';
@@ -99,35 +92,35 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
       },
     };
     if (!this.#connection.fresh) this.#connected();
-    this.#connection.send(dispatchOptions(request), dial, this);
+    this.#connection.send(requestOf(request), dial, this);
     if (signals.some((signal) => signal.aborted)) this.#cancel();
   }
 
-  onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, _: unknown, statusText = ''): void {
+  head({ status, statusText, headers }: AnswerHead): void {
     this.#stopWaiting();
     this.timings.firstByteMs = performance.now() - this.#started;
     this.status = status;
     this.statusText = statusText;
-    this.headers = headerPairs(rawHeaders as Buffer[]);
+    this.headers = headers;
     if (status < 200 || status > 599) {
       this.fail(new CallFailure('PROTOCOL_ERROR', 'The answer has no valid status.'));
-    } else if (this.headers.length > maxHeaderCount) {
+    } else if (headers.length > maxHeaderCount) {
       this.fail(new CallFailure('PROTOCOL_ERROR', 'The answer has too many headers.'));
     } else {
       this.#headed = true;
-      this.head.resolve(this);
+      this.opened.resolve(this);
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.body.add(controller, chunk);
+  data(bytes: Buffer): boolean {
+    return this.body.add(bytes);
   }
 
-  onResponseEnd(): void {
+  end(): void {
     this.body.end();
   }
 
-  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+  broken(error: unknown): void {
     this.body.fail(error);
     if (!this.#headed) this.#endEarly(error);
   }
@@ -137,7 +130,7 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
     this.#failure = failure;
     this.body.fail(failure);
     this.#onEnd?.();
-    this.#connection.destroy(failure);
+    this.#connection.destroy();
     if (!this.#headed) this.#endEarly(failure);
   }
 
@@ -152,7 +145,7 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
     this.#stopWaiting();
     for (const signal of this.#options.signals) signal.removeEventListener('abort', this.#cancel);
     if (this.body.complete) this.#connection.release();
-    else this.#connection.destroy(null);
+    else this.#connection.destroy();
   }
 
   readonly #cancel = (): void =>
@@ -171,30 +164,11 @@ class Exchange implements OpenCall, Dispatcher.DispatchHandler {
   #endEarly(error: unknown): void {
     this.close();
     try {
-      this.head.reject(Object.assign(this.failure(error), { timings: this.timings }));
+      this.opened.reject(Object.assign(this.failure(error), { timings: this.timings }));
     } catch (unexpected) {
-      this.head.reject(unexpected);
+      this.opened.reject(unexpected);
     }
   }
-}
-
-function dispatchOptions({ authority, method, path, headers, body }: CallRequest): Dispatcher.DispatchOptions {
-  const pairs = ['host', authority];
-  for (const { name, value } of headers) pairs.push(name, value);
-  return { method, path, headers: pairs, body, idempotent: false };
-}
-
-function headerPairs(raw: readonly Buffer[]): Header[] {
-  const pairs: Header[] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    pairs.push({ name: headerText(raw[index]), value: headerText(raw[index + 1]) });
-  }
-  return pairs;
-}
-
-/** UTF-8 where it is, else byte by byte, as HTTP once had it. */
-function headerText(bytes: Buffer | undefined): string {
-  return bytes?.toString(isUtf8(bytes) ? 'utf8' : 'latin1').replace(/[ \t]+$/, '') ?? '';
 }
 
 function timeout(what: string): CallFailure {

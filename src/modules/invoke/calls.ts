@@ -9,7 +9,7 @@ import type { Entry } from './entry.ts';
 import type { History } from './history.ts';
 import { type KeyedInput, firstResult } from './idempotency.ts';
 import { type CallInput, type PreparedCall, prepareCall } from './prepare.ts';
-import { askedEntry, checkedEntry, keptEntry } from './recording.ts';
+import { checkedEntry, keptEntry, refusedEntry } from './recording.ts';
 import type { Recorder } from './recorder.ts';
 import type { Reach } from './reach.ts';
 import type { Redactor } from './redaction.ts';
@@ -81,12 +81,15 @@ export function createCalls(parts: CallParts): Calls {
     if (before) return { first: before };
 
     const run = await runs.visible(asked.input.id, context.access, 'id');
-    const bare = askedEntry(run, asked.input, context.caller.name, clock.now(), redactor);
+    const now = clock.now();
     const { call, release } = await admit(parts, run, asked.input, context).catch(async (error: unknown) => {
-      await recordRefusal(parts, bare, asked.mutation, run, error);
+      if (error instanceof SlipwayError) {
+        const entry = refusedEntry(run, asked.input, context.caller.name, now, redactor);
+        await recordRefusal(parts, entry, asked.mutation, run, error);
+      }
       throw error;
     });
-    const entry = checkedEntry(bare, asked.input, call, redactor);
+    const entry = checkedEntry(run, asked.input, call, context.caller.name, now, redactor);
     const { promise, resolve, reject } = Promise.withResolvers<Entry>();
     // Only others with the same key wait for it.
     promise.catch(() => {});
@@ -157,9 +160,8 @@ async function recordRefusal(
   entry: Entry,
   mutation: string,
   run: RunView,
-  error: unknown,
+  error: SlipwayError,
 ): Promise<void> {
-  if (!(error instanceof SlipwayError)) return;
   const refused: Entry = { ...entry, outcome: 'REFUSED', errorCode: error.code, message: error.message };
   onEnd(mutation, run, refused);
   await recorder?.put(keptEntry(refused, config, redactor));

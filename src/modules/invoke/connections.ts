@@ -1,38 +1,36 @@
-import { Client, type Dispatcher, type buildConnector } from 'undici';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
+import { AnswerParser, type Receiver } from './answer-parser.ts';
 import type { Dial } from './connector.ts';
+import { CallFailure, brokeOff } from './failure.ts';
+import type { OutgoingRequest } from './request.ts';
 
 /** Where connections lead, and who shares them. */
 export interface Line {
   /** Only calls of the same key use the same connection: those of one caller to one Pod. */
   key: string;
-  /** What undici calls it; nothing is looked up by it. */
-  origin: string;
-  /** `dial` gives the call that waits for the connection; null: none does, so there is nothing to connect for. */
-  connector(dial: () => Dial | null, opened: (wire: Wire) => void): buildConnector.connector;
+  /**
+   * Opens a connection for a call. What arrives goes to `take`, which says whether to read on and keeps none of the bytes.
+   * Rejects with a CallFailure.
+   */
+  connect(dial: Dial, take: (bytes: Buffer) => boolean): Promise<Socket>;
 }
 
-/** What a connection's socket knows of the answers on it. */
-export interface Wire {
-  /** An answer to a request of this method is to come. */
-  expect(method: string): void;
-  /** True when the answer is over beyond doubt, and the connection is fit for another. */
-  rest(): boolean;
-  isDestroyed(): boolean;
-}
-
-/** An address as URLs write it. */
-export function addressOf(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
+/** Takes the one answer, or learns why there is none. */
+export interface CallReceiver extends Receiver {
+  broken(error: unknown): void;
 }
 
 /** One connection for one call at a time. */
 export interface Connection {
   /** False: it was used before. */
   readonly fresh: boolean;
-  send(request: Dispatcher.DispatchOptions, dial: Dial, handler: Dispatcher.DispatchHandler): void;
-  /** Closes it at once; idempotent. */
-  destroy(reason: Error | null): void;
+  /** Sends the request, once. */
+  send(request: OutgoingRequest, dial: Dial, receiver: CallReceiver): void;
+  /** Reads on after the receiver had enough for a while. */
+  resume(): void;
+  /** Closes it at once; idempotent. The receiver is told nothing more. */
+  destroy(): void;
   /** The answer is complete: it may serve another call. */
   release(): void;
 }
@@ -48,142 +46,154 @@ export interface Connections {
  * to close it just when the next call begins, which would fail that call.
  */
 const restMs = 500;
-const maxHeaderBytes = 16_384;
 
 export function createConnections(clock: Clock): Connections {
   const resting = new Map<string, PinnedConnection[]>();
-  const forget = (connection: PinnedConnection) => {
-    const others = (resting.get(connection.line.key) ?? []).filter((other) => other !== connection);
-    if (others.length > 0) resting.set(connection.line.key, others);
-    else resting.delete(connection.line.key);
-  };
-  const rest = (connection: PinnedConnection) => {
-    const { key } = connection.line;
-    resting.set(key, [...(resting.get(key) ?? []), connection]);
-    connection.rest(clock, () => forget(connection));
+  const pool: Pool = {
+    clock,
+    rest(connection) {
+      const { key } = connection.line;
+      const others = resting.get(key);
+      if (others) others.push(connection);
+      else resting.set(key, [connection]);
+    },
+    forget(connection) {
+      const { key } = connection.line;
+      const others = resting.get(key);
+      const index = others?.indexOf(connection) ?? -1;
+      if (!others || index < 0) return;
+      others.splice(index, 1);
+      if (others.length === 0) resting.delete(key);
+    },
   };
   return {
     take(line) {
       const present = resting.get(line.key)?.at(-1);
-      if (!present) return new PinnedConnection(line, rest);
-      forget(present);
+      if (!present) return new PinnedConnection(line, pool);
       present.wake();
       return present;
     },
     close() {
-      for (const connection of [...resting.values()].flat()) connection.destroy(null);
-      resting.clear();
+      for (const connection of [...resting.values()].flat()) connection.destroy();
     },
   };
 }
 
-class PinnedConnection implements Connection, Dispatcher.DispatchHandler {
+interface Pool {
+  clock: Clock;
+  rest(connection: PinnedConnection): void;
+  forget(connection: PinnedConnection): void;
+}
+
+class PinnedConnection implements Connection {
   readonly line: Line;
   fresh = true;
-  readonly #whenRested: (connection: PinnedConnection) => void;
-  #client: Client;
-  #wire: Wire | null = null;
-  /** The call that waits to be sent; null from then on. */
-  #waiting: { request: Dispatcher.DispatchOptions; dial: Dial } | null = null;
-  #handler: Dispatcher.DispatchHandler = {};
+  readonly #pool: Pool;
+  readonly #parser = new AnswerParser();
+  #socket: Socket | null = null;
+  #receiver: CallReceiver | null = null;
   #ended = false;
-  #stopResting = () => {};
+  /** The service has closed its side. */
+  #left = false;
+  #stopResting: (() => void) | null = null;
 
-  constructor(line: Line, whenRested: (connection: PinnedConnection) => void) {
+  constructor(line: Line, pool: Pool) {
     this.line = line;
-    this.#whenRested = whenRested;
-    this.#client = this.#createClient();
+    this.#pool = pool;
   }
 
-  #createClient(): Client {
-    const dial = () => this.#waiting?.dial ?? null;
-    const opened = (wire: Wire) => {
-      this.#wire = wire;
-    };
-    return new Client(this.line.origin, {
-      connect: this.line.connector(dial, opened),
-      // Our own timers follow the injected clock.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: restMs,
-      keepAliveMaxTimeout: restMs,
-      maxHeaderSize: maxHeaderBytes,
-    });
+  send(request: OutgoingRequest, dial: Dial, receiver: CallReceiver): void {
+    this.#receiver = receiver;
+    if (this.#socket) this.#write(this.#socket, request);
+    else void this.#open(request, dial);
   }
 
-  send(request: Dispatcher.DispatchOptions, dial: Dial, handler: Dispatcher.DispatchHandler): void {
-    this.#waiting = { request, dial };
-    this.#handler = handler;
-    this.#client.dispatch(request, this);
+  async #open(request: OutgoingRequest, dial: Dial): Promise<void> {
+    try {
+      const socket = await this.line.connect(dial, (bytes) => this.#take(bytes));
+      this.#socket = socket;
+      socket.on('error', (error) => this.#fail(error));
+      socket.on('end', () => this.#close());
+      socket.on('close', () => this.#close());
+      if (this.#ended) socket.destroy();
+      else if (socket.destroyed) this.#fail(new CallFailure('PROTOCOL_ERROR', brokeOff));
+      else this.#write(socket, request);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    // From here on nothing is ever sent again, on this or another connection.
-    this.#wire?.expect(this.#waiting?.request.method ?? '');
-    this.#waiting = null;
-    this.#handler.onRequestStart?.(controller, context);
+  /** From here on nothing is ever sent again, on this or another connection. */
+  #write(socket: Socket, { method, head, body }: OutgoingRequest): void {
+    const receiver = this.#receiver;
+    if (!receiver) return;
+    this.#parser.expect(method, receiver);
+    if (!body) return void socket.write(head, 'latin1');
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(body);
+    socket.uncork();
   }
 
-  onResponseStart(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
-    this.#handler.onResponseStart?.(...args);
+  #take(bytes: Buffer): boolean {
+    try {
+      return this.#parser.take(bytes);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#handler.onResponseData?.(controller, chunk);
+  #close(): void {
+    if (this.#ended) return;
+    this.#left = true;
+    try {
+      this.#parser.close();
+      if (!this.#receiver) this.destroy();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
-  onResponseEnd(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
-    this.#handler.onResponseEnd?.(...args);
+  #fail(error: unknown): void {
+    const receiver = this.#receiver;
+    this.destroy();
+    receiver?.broken(error);
   }
 
-  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    // It was closed while it rested: nothing of this call was sent, so a new connection may take it.
-    if (this.#waiting && !this.fresh && !this.#ended) {
-      this.fresh = true;
-      this.#abandon(null);
-      this.#client = this.#createClient();
-      this.#client.dispatch(this.#waiting.request, this);
-    } else this.#handler.onResponseError?.(controller, error);
+  resume(): void {
+    this.#socket?.resume();
   }
 
-  destroy(reason: Error | null): void {
+  destroy(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#stopResting();
-    this.#abandon(reason);
-  }
-
-  #abandon(reason: Error | null): void {
-    // What the promise reports is the end of requests that nobody wants any more.
-    this.#client.destroy(reason).catch(() => {});
+    this.#receiver = null;
+    this.#parser.abandon();
+    this.#stopResting?.();
+    this.#socket?.destroy();
   }
 
   release(): void {
-    if (!this.#wire?.rest()) return this.destroy(null);
+    if (!this.#parser.atRest || this.#ended) return this.destroy();
+    this.#receiver = null;
     // Bytes that came with the answer, or its end, are seen first.
-    setImmediate(() => {
-      if (this.#ended || !this.#wire || this.#wire.isDestroyed()) this.destroy(null);
-      else this.#whenRested(this);
-    });
+    setImmediate(() => this.#rest());
   }
 
-  rest(clock: Clock, over: () => void): void {
-    const end = () => {
-      over();
-      this.destroy(null);
-    };
-    const client = this.#client;
-    const cancel = clock.after(restMs, end);
-    client.once('disconnect', end);
+  #rest(): void {
+    if (this.#ended || this.#left || !this.#parser.atRest) return this.destroy();
+    const cancel = this.#pool.clock.after(restMs, () => this.destroy());
+    this.#pool.rest(this);
     this.#stopResting = () => {
       cancel();
-      client.off('disconnect', end);
-      this.#stopResting = () => {};
+      this.#pool.forget(this);
+      this.#stopResting = null;
     };
   }
 
   wake(): void {
     this.fresh = false;
-    this.#stopResting();
+    this.#stopResting?.();
   }
 }

@@ -1,10 +1,7 @@
-import { isIP, Socket } from 'node:net';
+import { Socket, isIP } from 'node:net';
 import { type SecureContext, connect } from 'node:tls';
-import type { buildConnector } from 'undici';
 import type { Clock } from '../../clock.ts';
 import { sameAddress } from './addresses.ts';
-import { AnswerReader } from './answer-reader.ts';
-import type { Wire } from './connections.ts';
 import { CallFailure } from './failure.ts';
 
 /** The call that a connection is opened for. */
@@ -33,50 +30,23 @@ export interface ServiceTls {
   context: SecureContext;
 }
 
+/** Takes what arrives and keeps none of it; false: read no more for now. */
+export type Take = (bytes: Buffer) => boolean;
+
 /**
- * Connects to one address, whatever host the request names: so no name is ever looked up and no proxy is used. `dial`
- * gives the call that waits for the connection; null: none does, so there is nothing to connect for.
+ * Every plain connection reads into it: what is in it has been taken before the next one reads.
  */
-export function pinnedConnector(
-  place: Place,
-  dial: () => Dial | null,
-  opened: (wire: Wire) => void,
-): buildConnector.connector {
-  return (_options, callback) => {
-    const call = dial();
-    if (!call || isIP(place.address) === 0) {
-      callback(new CallFailure('PROTOCOL_ERROR', 'The service closed the connection without an answer.'), null);
-      return;
-    }
-    void pass(open(place, call), opened, callback);
-  };
-}
+const readBuffer = Buffer.allocUnsafeSlow(65_536);
 
-interface Opened {
-  socket: Socket;
-  wire: Wire;
-}
-
-async function pass(
-  opening: Promise<Opened>,
-  opened: (wire: Wire) => void,
-  callback: buildConnector.Callback,
-): Promise<void> {
-  let found: Opened;
-  try {
-    found = await opening;
-  } catch (error) {
-    callback(error as Error, null);
-    return;
-  }
-  opened(found.wire);
-  callback(null, found.socket);
-}
-
-async function open({ address, port, tls }: Place, dial: Dial): Promise<Opened> {
+/**
+ * Connects to one address, whatever host the request names: so no name is ever looked up and no proxy is used. Rejects with
+ * a CallFailure.
+ */
+export async function connectPinned({ address, port, tls }: Place, dial: Dial, take: Take): Promise<Socket> {
+  if (isIP(address) === 0) throw new CallFailure('UNREACHABLE', 'The service has no address.');
   const { clock, connectTimeoutMs } = dial;
   const deadline = clock.now() + connectTimeoutMs;
-  const socket = new Socket();
+  const socket = tls ? new Socket() : createReading(take);
   socket.setNoDelay(true).connect({ host: address, port });
   try {
     await ready(socket, 'connect', dial, connectTimeoutMs);
@@ -84,7 +54,8 @@ async function open({ address, port, tls }: Place, dial: Dial): Promise<Opened> 
       throw new CallFailure('UNREACHABLE', 'The service changed its address during the call. Try again.');
     }
     const left = Math.max(1, deadline - clock.now());
-    const opened = tls ? await encrypted(socket, tls, dial, left) : { socket, wire: new AnswerReader(socket) };
+    const opened = tls ? await encrypted(socket, tls, dial, left) : socket;
+    if (tls) readInto(opened, take);
     dial.connected();
     return opened;
   } catch (error) {
@@ -93,7 +64,19 @@ async function open({ address, port, tls }: Place, dial: Dial): Promise<Opened> 
   }
 }
 
-async function encrypted(plain: Socket, { name, context }: ServiceTls, dial: Dial, timeoutMs: number): Promise<Opened> {
+function createReading(take: Take): Socket {
+  const callback = (bytes: number) => take(readBuffer.subarray(0, bytes));
+  return new Socket({ onread: { buffer: readBuffer, callback } });
+}
+
+/** For a socket that was made without. */
+export function readInto(socket: Socket, take: Take): void {
+  socket.on('data', (bytes: Buffer) => {
+    if (!take(bytes)) socket.pause();
+  });
+}
+
+async function encrypted(plain: Socket, { name, context }: ServiceTls, dial: Dial, timeoutMs: number): Promise<Socket> {
   const socket = connect({
     socket: plain,
     servername: name,
@@ -101,9 +84,8 @@ async function encrypted(plain: Socket, { name, context }: ServiceTls, dial: Dia
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],
   });
-  const wire = new AnswerReader(socket);
   await ready(socket, 'secureConnect', dial, timeoutMs);
-  return { socket, wire };
+  return socket;
 }
 
 function ready(
@@ -117,7 +99,7 @@ function ready(
       cancel();
       forget();
       socket.off(event, onReady).off('error', onError);
-      // undici listens once it has the socket; until then a late error must not be unhandled.
+      // Until the connection listens, a late error must not be unhandled.
       socket.on('error', () => {});
       if (error) reject(error);
       else resolve();

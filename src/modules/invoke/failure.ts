@@ -1,5 +1,3 @@
-import { errors } from 'undici';
-
 import type { Timings } from './call.ts';
 
 export const outcomes = [
@@ -30,7 +28,7 @@ export class CallFailure extends Error {
 
 export const brokeOff = 'The service closed the connection before its answer was complete.';
 
-const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
+const closedCodes = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE']);
 const unreachableCodes = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -40,22 +38,20 @@ const unreachableCodes = new Set([
   'ETIMEDOUT',
 ]);
 
-/** What an error of the transport or of a decoder means; anything unexpected is thrown on. */
+/** What came is not what HTTP says. */
+export function improper(): CallFailure {
+  return new CallFailure('PROTOCOL_ERROR', 'The answer is not proper HTTP.');
+}
+
+/** What an error of a socket or of a decoder means; anything unexpected is thrown on. */
 export function callFailure(error: unknown): CallFailure {
   if (error instanceof CallFailure) return error;
-  if (error instanceof errors.HTTPParserError)
-    return new CallFailure('PROTOCOL_ERROR', 'The answer is not proper HTTP.');
   const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code !== 'string' || code === 'UND_ERR_INVALID_ARG') throw error;
+  if (typeof code !== 'string') throw error;
   if (unreachableCodes.has(code)) return new CallFailure('UNREACHABLE', 'The service refused the connection.');
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new CallFailure('PROTOCOL_ERROR', 'The answer has too large headers.');
-  }
-  if (closedCodes.has(code)) {
-    return new CallFailure('PROTOCOL_ERROR', brokeOff);
-  }
+  if (closedCodes.has(code)) return new CallFailure('PROTOCOL_ERROR', brokeOff);
   if (code.startsWith('Z') || code.startsWith('ERR_')) {
     return new CallFailure('PROTOCOL_ERROR', 'The body of the answer is damaged.');
   }
-  return new CallFailure('PROTOCOL_ERROR', 'The answer is not proper HTTP.');
+  return improper();
 }

@@ -41,8 +41,21 @@ export function values(entry: Entry): SqlValue[] {
 }
 
 export function bodyValues({ bodies }: Entry): SqlValue[] {
-  const text = (body: string | null | undefined) => (body == null ? null : JSON.stringify(body));
-  return [text(bodies?.request), text(bodies?.response)];
+  return [storedText(bodies?.request), storedText(bodies?.response)];
+}
+
+/**
+ * A text as it is; as JSON where it holds what a database does not (half a surrogate pair, NUL), or where it could be taken
+ * for JSON of ours, which begins with a quotation mark.
+ */
+function storedText(body: string | null | undefined): string | null {
+  if (body == null) return null;
+  return body.startsWith('"') || body.includes('\0') || !body.isWellFormed() ? JSON.stringify(body) : body;
+}
+
+function givenText(stored: SqlValue | undefined): string | null {
+  if (typeof stored !== 'string') return null;
+  return stored.startsWith('"') ? (JSON.parse(stored) as string) : stored;
 }
 
 export function readEntry(row: Row): Entry {
@@ -65,6 +78,5 @@ export function readEntry(row: Row): Entry {
 }
 
 export function readBodies(row: Row): Bodies {
-  const text = (value: SqlValue | undefined) => (typeof value === 'string' ? (JSON.parse(value) as string) : null);
-  return { request: text(row.request_body), response: text(row.response_body) };
+  return { request: givenText(row.request_body), response: givenText(row.response_body) };
 }

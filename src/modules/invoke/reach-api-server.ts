@@ -1,10 +1,9 @@
-import type { buildConnector } from 'undici';
+import type { Socket } from 'node:net';
 import type { Cluster, RawApi } from '../../k8s/cluster.ts';
 import { SlipwayError } from '../../errors.ts';
-import { AnswerReader } from './answer-reader.ts';
 import { type OpenCall, openCall } from './call.ts';
-import type { Connections, Wire } from './connections.ts';
-import type { Dial } from './connector.ts';
+import type { Connections, Line } from './connections.ts';
+import { type Dial, readInto } from './connector.ts';
 import { CallFailure } from './failure.ts';
 import type { Header } from './headers.ts';
 import type { Reach } from './reach.ts';
@@ -26,10 +25,13 @@ export function createApiServerReach(cluster: Pick<Cluster, 'raw'>, connections:
     async open({ target, method, headers, body, limits }, caller, options) {
       const api = cluster.raw(caller);
       const { namespace, name, port } = target.service;
-      const line = {
+      const line: Line = {
         key: ['api server', caller.name, target.uid, port].join('\n'),
-        origin: api.origin,
-        connector: (dial: () => Dial | null, opened: (wire: Wire) => void) => apiConnector(api, dial, opened),
+        async connect(dial, take) {
+          const socket = await connectApi(api, dial);
+          readInto(socket, take);
+          return socket;
+        },
       };
       const request = {
         line,
@@ -114,23 +116,22 @@ function cleaned(path: string): string | null {
 /** What Go leaves as it is in a path. */
 const kept = /^[A-Za-z0-9\-_.~$&+,/:;=@]$/;
 
-function apiConnector(api: RawApi, dial: () => Dial | null, opened: (wire: Wire) => void): buildConnector.connector {
-  return (options, callback) => {
-    const call = dial();
-    if (!call) return callback(new CallFailure('PROTOCOL_ERROR', 'The API server closed the connection.'), null);
+function connectApi(api: RawApi, call: Dial): Promise<Socket> {
+  const { hostname, host, protocol, port } = new URL(api.origin);
+  return new Promise((resolve, reject) => {
     let over = false;
     const end = (failure: CallFailure | null) => {
       if (over) return;
       over = true;
       cancel();
       forget();
-      if (failure) callback(failure, null);
+      if (failure) reject(failure);
     };
     const { connectTimeoutMs } = call;
     const late = `The API server took no connection within ${connectTimeoutMs} ms.`;
     const cancel = call.clock.after(connectTimeoutMs, () => end(new CallFailure('UNREACHABLE', late)));
     const forget = call.onEnd(() => end(new CallFailure('CANCELLED', 'The call was cancelled.')));
-    api.connect(options, (...[error, socket]) => {
+    api.connect({ hostname, host, protocol, port }, (...[error, socket]) => {
       if (over) return void socket?.destroy();
       if (error) return end(new CallFailure('UNREACHABLE', 'The API server took no connection.'));
       if (!call.confirm()) {
@@ -139,10 +140,9 @@ function apiConnector(api: RawApi, dial: () => Dial | null, opened: (wire: Wire)
       }
       end(null);
       call.connected();
-      opened(new AnswerReader(socket));
-      callback(null, socket);
+      resolve(socket);
     });
-  };
+  });
 }
 
 /** A proxy on the way to the API server wants credentials: the call went no further. */

@@ -2,8 +2,8 @@ import { type SecureContext, createSecureContext, getCACertificates } from 'node
 import type { Caller } from '../../caller.ts';
 import type { SlipwayError } from '../../errors.ts';
 import { type CallOptions, type OpenCall, openCall } from './call.ts';
-import { type Connections, type Line, addressOf } from './connections.ts';
-import { pinnedConnector } from './connector.ts';
+import type { Connections, Line } from './connections.ts';
+import { connectPinned } from './connector.ts';
 import type { Header } from './headers.ts';
 import type { PreparedCall } from './prepare.ts';
 import type { Target } from './target.ts';
@@ -33,9 +33,7 @@ export function createDirectReach(connections: Connections, authorities?: string
       const tls = tlsName === null ? null : { name: tlsName, context: trusted() };
       const line: Line = {
         key: [caller.name, target.uid, endpoint.pod, address, port, tlsName].join('\n'),
-        // Whatever is encrypted is so below of what undici sees.
-        origin: `http://${addressOf(address)}:${port}`,
-        connector: (dial, opened) => pinnedConnector({ address, port, tls }, dial, opened),
+        connect: (dial, take) => connectPinned({ address, port, tls }, dial, take),
       };
       return openCall({ line, authority, path, ...request }, { ...options, connections, limits });
     },

@@ -149,11 +149,8 @@ class EntryRecorder implements Recorder {
 }
 
 function sizeOf({ bodies, request, response }: Entry): number {
-  const texts = [bodies?.request, bodies?.response, request.url];
-  const headers = [...request.headers, ...(response?.headers ?? [])];
-  return (
-    1024 +
-    texts.reduce((sum, text) => sum + (text?.length ?? 0), 0) +
-    headers.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
-  );
+  let size = 1024 + request.url.length + (bodies?.request?.length ?? 0) + (bodies?.response?.length ?? 0);
+  for (const { name, value } of request.headers) size += name.length + value.length;
+  for (const { name, value } of response?.headers ?? []) size += name.length + value.length;
+  return size;
 }

@@ -30,8 +30,47 @@ function randomHex(): string {
   return random.toString('hex', used - 8, used);
 }
 
-/** The entry of a call that was asked for, before anything about it is checked: little of it is safe to keep. */
-export function askedEntry(run: RunView, input: CallInput, caller: string, now: number, redactor: Redactor): Entry {
+/** The entry of a call that was refused: little of what was asked for is safe to keep. */
+export function refusedEntry(run: RunView, input: CallInput, caller: string, now: number, redactor: Redactor): Entry {
+  const request: RequestRecord = {
+    method: input.method,
+    url: askedUrl(run, input, redactor),
+    headers: [],
+    bodyBytes: Buffer.byteLength(input.body ?? ''),
+    bodyCut: false,
+    bodyRedacted: false,
+    port: null,
+    timeoutMs: null,
+    repeatable: false,
+  };
+  return newEntry(run, input, caller, now, request);
+}
+
+/** The entry of a call that passed every check: all of the request but what is redacted. */
+export function checkedEntry(
+  run: RunView,
+  input: CallInput,
+  call: PreparedCall,
+  caller: string,
+  now: number,
+  redactor: Redactor,
+): Entry {
+  const { origin, path, service } = call.target;
+  const request: RequestRecord = {
+    method: input.method,
+    url: redactor.url(`${origin}${path}`),
+    headers: redactor.headers(input.headers),
+    bodyBytes: call.body?.length ?? 0,
+    bodyCut: false,
+    bodyRedacted: false,
+    port: input.url == null ? service.port : null,
+    timeoutMs: input.timeoutMs,
+    repeatable: input.record,
+  };
+  return { ...newEntry(run, input, caller, now, request), bodies: { request: input.body, response: null } };
+}
+
+function newEntry(run: RunView, input: CallInput, caller: string, now: number, request: RequestRecord): Entry {
   return {
     id: newEntryId(now),
     serviceRunId: run.id,
@@ -42,34 +81,10 @@ export function askedEntry(run: RunView, input: CallInput, caller: string, now: 
     errorCode: null,
     message: null,
     recorded: input.record,
-    request: {
-      method: input.method,
-      url: askedUrl(run, input, redactor),
-      headers: [],
-      bodyBytes: Buffer.byteLength(input.body ?? ''),
-      bodyCut: false,
-      bodyRedacted: false,
-      port: null,
-      timeoutMs: null,
-      repeatable: false,
-    },
+    request,
     response: null,
     timings: noTimings,
   };
-}
-
-/** The same entry once the call is checked: all of the request but what is redacted. */
-export function checkedEntry(entry: Entry, input: CallInput, call: PreparedCall, redactor: Redactor): Entry {
-  const { origin, path, service } = call.target;
-  const request: RequestRecord = {
-    ...entry.request,
-    url: redactor.url(`${origin}${path}`),
-    headers: redactor.headers(input.headers),
-    port: input.url == null ? service.port : null,
-    timeoutMs: input.timeoutMs,
-    repeatable: input.record,
-  };
-  return { ...entry, request, bodies: { request: input.body, response: null } };
 }
 
 /** With the answer as the caller sees it: whole and in the clear. */

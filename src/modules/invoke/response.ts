@@ -1,3 +1,4 @@
+import { AnswerBody } from './answer-body.ts';
 import type { OpenCall } from './call.ts';
 import { type ContentType, decodeText, isTextType, parseContentType } from './content.ts';
 import { contentEncodings, decoded } from './decode.ts';
@@ -119,6 +120,11 @@ interface Collected {
 }
 
 async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<Collected> {
+  const whole = body instanceof AnswerBody ? body.whole() : null;
+  if (whole) {
+    const truncated = whole.length > maxBytes;
+    return { bytes: truncated ? whole.subarray(0, maxBytes) : whole, truncated, error: null };
+  }
   const chunks: Buffer[] = [];
   let left = maxBytes;
   const done = (truncated: boolean, error: unknown = null) => ({ bytes: Buffer.concat(chunks), truncated, error });

@@ -8,7 +8,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { encodeBody } from '../../../src/modules/invoke/body.ts';
 import { type CallRequest, openCall } from '../../../src/modules/invoke/call.ts';
 import { createConnections } from '../../../src/modules/invoke/connections.ts';
-import { pinnedConnector } from '../../../src/modules/invoke/connector.ts';
+import { connectPinned } from '../../../src/modules/invoke/connector.ts';
 import { type Header, headerProblems } from '../../../src/modules/invoke/headers.ts';
 import { checkPath } from '../../../src/modules/invoke/path.ts';
 import { SlipwayError } from '../../../src/errors.ts';
@@ -127,8 +127,7 @@ function checked({ method, path, headers, body }: Input): CallRequest | null {
     return {
       line: {
         key: 'fuzz',
-        origin: `http://${host}:${port}`,
-        connector: (dial, opened) => pinnedConnector({ address: host, port, tls: null }, dial, opened),
+        connect: (dial, take) => connectPinned({ address: host, port, tls: null }, dial, take),
       },
       authority: 'echo.default:8000',
       method,

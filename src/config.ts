@@ -5,10 +5,13 @@ import { BootError, type Problem } from './boot-error.ts';
 import type { AnyModule } from './module.ts';
 import { hostName } from './http-guard.ts';
 import { environmentName } from './registry.ts';
+import { requestLimits } from './schema/limits.ts';
 import { socketLimits } from './server/socket-limits.ts';
 
 const port = (value: number, description: string) =>
   z.coerce.number().int().min(0).max(65535).default(value).describe(description);
+const count = (value: number, description: string) =>
+  z.coerce.number().int().min(1).default(value).describe(description);
 const boolean = z.stringbool({ truthy: ['true', '1', 'yes', 'on'], falsy: ['false', '0', 'no', 'off'] });
 const textList = z.string().transform((text) =>
   text
@@ -55,18 +58,23 @@ export const settingsSchema = z.object({
     .describe(
       'How long new connections are still served after SIGTERM at least; longer while clients come. Default: 5000 in a cluster, else 0.',
     ),
-  SLIPWAY_MAX_SOCKETS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(socketLimits.sockets)
-    .describe('WebSockets at once on one server; the next is refused with 503.'),
-  SLIPWAY_MAX_SOCKETS_PER_CALLER: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(socketLimits.socketsPerCaller)
-    .describe('WebSockets at once of one signed-in caller; the next is closed with 1013.'),
+  SLIPWAY_MAX_SOCKETS: count(socketLimits.sockets, 'WebSockets at once on one server; the next is refused with 503.'),
+  SLIPWAY_MAX_SOCKETS_PER_CALLER: count(
+    socketLimits.socketsPerCaller,
+    'WebSockets at once of one signed-in caller; the next is closed with 1013.',
+  ),
+  SLIPWAY_MAX_QUERY_BYTES: count(
+    requestLimits.queryBytes,
+    'Bytes of a GraphQL document; a longer one is LIMIT_EXCEEDED.',
+  ),
+  SLIPWAY_MAX_VARIABLES_BYTES: count(
+    requestLimits.variablesBytes,
+    'Bytes of names and values in the variables of an operation; calls of services have their own limits.',
+  ),
+  SLIPWAY_MAX_COST: count(
+    requestLimits.cost,
+    'Cost of an operation: a field costs 1, and in a list as often as there may be items (its page size; else 10).',
+  ),
   SLIPWAY_CLUSTER: z
     .enum(['embedded', 'kubeconfig', 'in-cluster'])
     .default('embedded')

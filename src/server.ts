@@ -12,6 +12,7 @@ import type { AnyModule } from './module.ts';
 import { Runs } from './modules/runs/service.ts';
 import { type StartedModules, planModules, startModules } from './registry.ts';
 import { buildSchema } from './schema/build.ts';
+import { type RequestLimits, requestLimits } from './schema/limits.ts';
 import { answerCors } from './server/cors.ts';
 import { type Drain, createDrain } from './server/drain.ts';
 import { presentError } from './server/errors.ts';
@@ -43,6 +44,8 @@ export interface ServerOptions {
   drainMs?: number;
   /** @default 2,000 sockets, 10 of one caller */
   socketLimits?: Partial<SocketLimits>;
+  /** @default documents of 16 KiB, variables of 64 KiB, a cost of 25,000 */
+  requestLimits?: Partial<RequestLimits>;
 }
 
 export interface RunningServer {
@@ -79,7 +82,11 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { log, clock = systemClock, dataDir, host = '127.0.0.1', allowedHosts = [], allowedOrigins = [] } = options;
   const { drainMs = 0 } = options;
   const plan = await planModules(options.modules, options.config);
-  const schema = buildSchema(plan.modules.map(({ module }) => module));
+  const atMost = { ...requestLimits, ...options.requestLimits };
+  const schema = buildSchema(
+    plan.modules.map(({ module }) => module),
+    atMost,
+  );
   const cluster = await options.cluster.open(plan.watches);
   let modules: StartedModules | undefined;
   try {
@@ -90,7 +97,7 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
     server.maxConnections = maxConnections;
     server.maxRequestsPerSocket = maxRequestsPerSocket;
     const drain = createDrain({ server, clock, log, isProbe });
-    const graphql = createGraphQL(schema, source, (response) => drain.stream(response));
+    const graphql = createGraphQL(schema, source, (response) => drain.stream(response), atMost);
     const origins = new Set(allowedOrigins);
     const hosts = new Set([host, ...allowedHosts]);
     const guard = createHttpGuard({ bodyTypes: ['application/json'], allowsHost: (name) => hosts.has(name), origins });

@@ -14,6 +14,7 @@ import { type Log, createLog } from './log.ts';
 import { type AnyModule, defineModule } from './module.ts';
 import { builtinModules } from './modules/index.ts';
 import { type RunningServer, createServer } from './server.ts';
+import type { RequestLimits } from './schema/limits.ts';
 import type { SocketLimits } from './server/socket-limits.ts';
 
 export interface TestServerOptions {
@@ -39,6 +40,8 @@ export interface TestServerOptions {
   drainMs?: number;
   /** @default 2,000 sockets, 10 of one caller */
   socketLimits?: Partial<SocketLimits>;
+  /** @default documents of 16 KiB, variables of 64 KiB, a cost of 25,000 */
+  requestLimits?: Partial<RequestLimits>;
 }
 
 export interface GraphQLAnswer<Data = Record<string, unknown>> {
@@ -113,6 +116,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       clock,
       drainMs: options.drainMs ?? 0,
       ...(options.socketLimits && { socketLimits: options.socketLimits }),
+      ...(options.requestLimits && { requestLimits: options.requestLimits }),
     });
     stops.push(() => server.stop());
     await server.synced();

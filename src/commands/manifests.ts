@@ -29,6 +29,9 @@ const carried = [
   'SLIPWAY_DRAIN_MS',
   'SLIPWAY_MAX_SOCKETS',
   'SLIPWAY_MAX_SOCKETS_PER_CALLER',
+  'SLIPWAY_MAX_QUERY_BYTES',
+  'SLIPWAY_MAX_VARIABLES_BYTES',
+  'SLIPWAY_MAX_COST',
 ];
 /** Modules that keep a history, each under the key `historyUrl`. */
 const historians = ['invoke', 'health'];

@@ -38,6 +38,11 @@ export async function serve(
         sockets: settings.SLIPWAY_MAX_SOCKETS,
         socketsPerCaller: settings.SLIPWAY_MAX_SOCKETS_PER_CALLER,
       },
+      requestLimits: {
+        queryBytes: settings.SLIPWAY_MAX_QUERY_BYTES,
+        variablesBytes: settings.SLIPWAY_MAX_VARIABLES_BYTES,
+        cost: settings.SLIPWAY_MAX_COST,
+      },
       dataDir,
       log,
     });

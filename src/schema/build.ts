@@ -2,10 +2,14 @@ import { GraphQLSchema, isObjectType, isInterfaceType, lexicographicSortSchema, 
 import type { AnyModule } from '../module.ts';
 import { createBuilder } from './builder.ts';
 import { addCore } from './core.ts';
+import { type RequestLimits, requestLimits } from './limits.ts';
 
 /** The schema of the core and these modules. Pure: may run many times in a process, with no cluster. */
-export function buildSchema(modules: readonly AnyModule[]): GraphQLSchema {
-  const builder = createBuilder();
+export function buildSchema(
+  modules: readonly AnyModule[],
+  atMost: Pick<RequestLimits, 'cost'> = requestLimits,
+): GraphQLSchema {
+  const builder = createBuilder(atMost);
   addCore(builder);
   builder.mutationType({
     description: 'What can be changed. Each field is null when it failed, so one failure never hides another result.',

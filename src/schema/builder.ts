@@ -9,6 +9,7 @@ import { type GraphQLSchema, isObjectType } from 'graphql';
 import { SlipwayError } from '../errors.ts';
 import type { Context } from '../module.ts';
 import { globalId, parseGlobalId } from './ids.ts';
+import { type RequestLimits, requestLimits } from './limits.ts';
 import type { InterfaceTypes, ObjectTypes } from './object-types.ts';
 
 export interface SchemaTypes {
@@ -24,11 +25,8 @@ export interface SchemaTypes {
   DefaultFieldNullability: false;
 }
 
-/** The cost of one operation at most (see limits): a field costs 1, and what is asked of a list ten times. */
-export const maxCost = 5000;
-
 /** A Pothos builder with our plug-ins: one for each schema that is built, never shared. */
-export function createBuilder() {
+export function createBuilder({ cost: maxCost }: Pick<RequestLimits, 'cost'> = requestLimits) {
   return new SchemaBuilder<SchemaTypes>({
     // scope-auth stands first so that no other plug-in's wrapper runs for a caller without the scope.
     plugins: [ScopeAuthPlugin, ErrorsPlugin, ValidationPlugin, RelayPlugin, DataloaderPlugin, ComplexityPlugin],
@@ -45,7 +43,7 @@ export function createBuilder() {
       complexityError: (_, { complexity }) =>
         new SlipwayError(
           'LIMIT_EXCEEDED',
-          `The operation costs ${complexity}, more than ${maxCost}: ask for fewer fields or smaller pages.`,
+          `The operation costs ${Math.ceil(complexity)}, more than ${maxCost}: ask for fewer fields or smaller pages.`,
           {
             reason: 'COST',
           },
@@ -68,6 +66,7 @@ export function createBuilder() {
       },
       nodesQueryOptions: {
         description: 'The objects behind global ids, each null when absent or not visible.',
+        complexity: ({ ids }) => ({ field: 1, multiplier: ids.length }),
         async resolve(_, args, _context, info, resolveNodes) {
           // Pothos resolves what the arguments hold, whatever it is given; it leaves null as it is.
           const ids = args.ids.map((id) => (isNodeType(info.schema, id.typename) ? id : null));

@@ -9,6 +9,21 @@ import {
   type ValidationRule,
 } from 'graphql';
 
+/** What one request may ask for, where that is a setting. */
+export interface RequestLimits {
+  /** Bytes of a document. */
+  queryBytes: number;
+  /** Bytes of the names and values in variables; fields that take large input have limits of their own. */
+  variablesBytes: number;
+  /** A field costs 1, and what is asked of a list as often as it may have items: a page its size, other lists 10. */
+  cost: number;
+}
+
+export const requestLimits: RequestLimits = { queryBytes: 16_384, variablesBytes: 65_536, cost: 25_000 };
+
+/** Of a root field whose own checks know better how large its input may be. */
+export const takesLargeInput = { extensions: { takesLargeInput: true } } as const;
+
 /** What one request may ask for (facts of the field: query depth, aliases, …). Each is tested at n and n+1. */
 export const limits = {
   tokens: 1000,
@@ -17,6 +32,8 @@ export const limits = {
   rootFields: 10,
   directives: 20,
   fragments: 20,
+  /** Levels of lists and objects in variables, which are themselves the first. */
+  nesting: 32,
   /** Bytes of the request body. */
   bodyBytes: 1_572_864,
   /** Bytes of one WebSocket message. */

@@ -75,6 +75,16 @@ export function pageSize(args: PageArgs): { first: number | null; last: number |
   return first === null && last === null ? { first: defaultPageSize, last } : { first, last };
 }
 
+/** For `complexity` of a field with `pageArgs`: its `nodes` and `edges` count ten times, the rest is the size of the page. */
+export function pageCost({ first, last }: PageArgs): { field: number; multiplier: number } {
+  return { field: 1, multiplier: listCost(first ?? last ?? defaultPageSize).multiplier / 10 };
+}
+
+/** For `complexity` of a list that has as many items as are asked for. */
+export function listCost(count: number): { field: number; multiplier: number } {
+  return { field: 1, multiplier: Math.min(Math.max(count, 1), maxPageSize) };
+}
+
 export interface PageOrder {
   /** Turns the order round. @default false */
   descending?: boolean;

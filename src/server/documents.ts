@@ -9,7 +9,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Context } from '../module.ts';
-import { limitRules, limits } from '../schema/limits.ts';
+import { type RequestLimits, limitRules, limits } from '../schema/limits.ts';
 import { documentError } from './errors.ts';
 
 /** A document as it was sent, read once. */
@@ -30,7 +30,7 @@ export interface Documents {
 const ourRules = [...specifiedRules, ...limitRules];
 const anonymousRules = [...ourRules, NoSchemaIntrospectionCustomRule];
 
-export function createDocuments(schema: GraphQLSchema): Documents {
+export function createDocuments(schema: GraphQLSchema, { queryBytes }: Pick<RequestLimits, 'queryBytes'>): Documents {
   const texts = createRecent<KnownDocument>();
   const known = new WeakMap<DocumentNode, KnownDocument>();
   const check = (document: DocumentNode, anonymous: boolean) =>
@@ -41,8 +41,7 @@ export function createDocuments(schema: GraphQLSchema): Documents {
     try {
       document = parseWithin(text);
     } catch (error) {
-      const errors = [documentError(error as GraphQLError)];
-      return { document: null, errors: () => errors };
+      return refused(error as GraphQLError);
     }
     const found: (readonly GraphQLError[] | undefined)[] = [];
     const errors = (anonymous: boolean) => (found[Number(anonymous)] ??= check(document, anonymous));
@@ -53,6 +52,7 @@ export function createDocuments(schema: GraphQLSchema): Documents {
 
   return {
     read(text) {
+      if (isLonger(text, queryBytes)) return refused(tooLong(queryBytes));
       const present = texts.get(text);
       if (present) return present;
       const read = readNew(text);
@@ -61,6 +61,22 @@ export function createDocuments(schema: GraphQLSchema): Documents {
     },
     check: (document, anonymous) => known.get(document)?.errors(anonymous) ?? check(document, anonymous),
   };
+}
+
+function refused(error: GraphQLError): KnownDocument {
+  const errors = [documentError(error)];
+  return { document: null, errors: () => errors };
+}
+
+/** A character has three bytes at most, so hardly any text has to be measured. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);
+}
+
+function tooLong(bytes: number): GraphQLError {
+  return new GraphQLError(`The document has more than ${bytes} bytes. Give values as variables.`, {
+    extensions: { code: 'LIMIT_EXCEEDED', reason: 'QUERY', field: 'query' },
+  });
 }
 
 /** Tokens are counted while parsing, so an endless document costs no more than the limit. */

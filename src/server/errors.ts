@@ -70,11 +70,17 @@ function present(thrown: unknown, requestId: string): Failure {
   };
 }
 
-/** What is no error of GraphQL's own in the chain of those that it wrapped; null: nothing. */
+/**
+ * What is no error of GraphQL's own in the chain of those that it wrapped, or one that a resolver is to blame for: once an
+ * operation is under way callers only err in arguments. null: nothing.
+ */
 function unexpectedIn(error: GraphQLError): unknown {
   let at: unknown = error;
   while (at instanceof GraphQLError && at.originalError) at = at.originalError;
-  return at instanceof GraphQLError ? null : at;
+  if (!(at instanceof GraphQLError)) return at;
+  return error.path === undefined || isCode(error.extensions.code) || error.message.startsWith('Argument "')
+    ? null
+    : at;
 }
 
 function options(error: GraphQLError) {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
 import type { Caller } from '../caller.ts';
 import { type ContextSource, createContext } from '../context.ts';
-import { limits } from '../schema/limits.ts';
+import { type RequestLimits, limits } from '../schema/limits.ts';
 import { type JsonType, jsonTypeFor, sendResult } from './answer.ts';
 import { readBody } from './body.ts';
 import { type Operations, createOperations, operationType } from './operations.ts';
@@ -26,9 +26,10 @@ export function createGraphQL(
   schema: GraphQLSchema,
   source: ContextSource,
   onStream: (response: ServerResponse) => void,
+  atMost: RequestLimits,
 ): GraphQLSurface {
   const { observers, plugins } = source.modules;
-  const operations = createOperations(schema, { observers, log: source.log });
+  const operations = createOperations(schema, { observers, log: source.log, atMost });
   const yoga = createGraphQLYoga(schema, source, operations, onStream);
   const byYoga: GraphQLSurface['serve'] = async (request, response, caller) => {
     await yoga(request, response, { caller } as never);

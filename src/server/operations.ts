@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type ExecutionResult,
+  type GraphQLError,
   type GraphQLSchema,
   OperationTypeNode,
   getOperationAST,
@@ -8,9 +9,11 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import type { Log } from '../log.ts';
 import type { Context, OperationObserver } from '../module.ts';
+import type { RequestLimits } from '../schema/limits.ts';
 import { type Documents, createDocuments } from './documents.ts';
 import { presentResult } from './errors.ts';
 import { createExecute } from './execution/index.ts';
+import { variablesRefusal } from './variables.ts';
 
 /** One operation of a document that may be carried out. */
 export interface Operation {
@@ -26,18 +29,24 @@ export interface Operations {
   readonly documents: Documents;
   /** Carries out a query or mutation; gives the result as the caller sees it. */
   carryOut(operation: Operation): ExecutionResult | Promise<ExecutionResult>;
+  /** Why a subscription is not opened with these variables; null: it may be. */
+  variablesRefusal(asked: Pick<Operation, 'document' | 'operationName' | 'variableValues'>): GraphQLError | null;
   /** Tells that an operation is not carried out. */
   refuse(error: unknown): void;
 }
 
-export function createOperations(
-  schema: GraphQLSchema,
-  { observers, log }: { observers: readonly OperationObserver[]; log: Log },
-): Operations {
+interface OperationsOptions {
+  observers: readonly OperationObserver[];
+  log: Log;
+  atMost: RequestLimits;
+}
+
+export function createOperations(schema: GraphQLSchema, { observers, log, atMost }: OperationsOptions): Operations {
   const execute = createExecute();
   const begin = (type: OperationTypeNode) => observers.map((observer) => observer.begin(type));
   return {
-    documents: createDocuments(schema),
+    documents: createDocuments(schema, atMost),
+    variablesRefusal: (asked) => variablesRefusal(schema, asked, atMost.variablesBytes),
     carryOut({ type, document, operationName, variableValues, contextValue }) {
       const told = begin(type);
       const present = (result: ExecutionResult): ExecutionResult => {
@@ -45,6 +54,8 @@ export function createOperations(
         for (const tell of told) tell(shown);
         return shown;
       };
+      const refusal = variablesRefusal(schema, { document, operationName, variableValues }, atMost.variablesBytes);
+      if (refusal) return present({ errors: [refusal] });
       const result = execute({ schema, document, contextValue, operationName, variableValues });
       return result instanceof Promise ? result.then(present) : present(result);
     },
@@ -82,8 +93,10 @@ export function useOperations(operations: Operations, observers: readonly Operat
           contextValue: contextValue as Context,
         }),
       ),
-    onSubscribe() {
+    onSubscribe({ args, setResultAndStopExecution }) {
       const told = observers.map((observer) => observer.begin(OperationTypeNode.SUBSCRIPTION));
+      const refusal = operations.variablesRefusal(args);
+      if (refusal) setResultAndStopExecution({ errors: [refusal] });
       return {
         onSubscribeResult({ result }) {
           const isOpen = Symbol.asyncIterator in result;

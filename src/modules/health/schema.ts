@@ -1,5 +1,6 @@
 import { invalid } from '../../errors.ts';
 import type { Builder } from '../../schema/builder.ts';
+import { listCost } from '../../schema/paging.ts';
 import { type StreamEvent, openStream, streamEventTypes } from '../../schema/stream.ts';
 import { HealthStatus, type RunView, Runs, ServiceRunFilter } from '../runs/service.ts';
 import { Health, type HealthTransition } from './service.ts';
@@ -97,6 +98,7 @@ function addTransitions(builder: Builder): void {
       args: {
         last: t.arg.int({ defaultValue: 20, description: `How many of the newest, 1 to ${mostTransitions}.` }),
       },
+      complexity: ({ last }) => listCost(last ?? 20),
       resolve: (run, { last }, context) => {
         const count = last ?? 20;
         if (count < 1 || count > mostTransitions) {

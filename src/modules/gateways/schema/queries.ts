@@ -1,7 +1,7 @@
 import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
 import { parseGlobalId } from '../../../schema/ids.ts';
-import { pageArgs, paginate } from '../../../schema/paging.ts';
+import { pageArgs, paginate, pageCost } from '../../../schema/paging.ts';
 import { gatewayMatcher } from '../filter.ts';
 import type { GatewayView } from '../service.ts';
 import { GatewayBy, GatewayFilter } from './inputs.ts';
@@ -22,6 +22,7 @@ export function addQueries(builder: Builder): void {
         filter: t.arg({ type: GatewayFilter(builder), description: 'Only those that match.' }),
         ...pageArgs(t.arg),
       },
+      complexity: pageCost,
       async resolve(_, { filter, ...page }, context) {
         const matches = gatewayMatcher(filter);
         const scope = await context.access.scope('see');

@@ -2,7 +2,7 @@ import type { GatewayListener } from '../../../k8s/resources.ts';
 import type { Builder } from '../../../schema/builder.ts';
 import { addConnection } from '../../../schema/connection.ts';
 import { Freshness } from '../../../schema/enums.ts';
-import { type Page, pageArgs, paginate } from '../../../schema/paging.ts';
+import { type Page, pageArgs, paginate, pageCost } from '../../../schema/paging.ts';
 import { type BackendView, Exposable, type ParentView } from '../exposable.ts';
 import { backendMatcher } from '../filter.ts';
 import { GatewayAuthKind } from './enums.ts';
@@ -121,6 +121,7 @@ function addTargetQueries(builder: Builder): void {
         filter: t.arg({ type: GatewayBackendFilter(builder), description: 'Only those that match.' }),
         ...pageArgs(t.arg),
       },
+      complexity: pageCost,
       async resolve(_, { filter, ...page }, context) {
         const matches = backendMatcher(filter);
         const scope = await context.access.scope('see');

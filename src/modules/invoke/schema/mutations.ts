@@ -1,6 +1,7 @@
 import { invalid } from '../../../errors.ts';
 import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
+import { takesLargeInput } from '../../../schema/limits.ts';
 import type { Entry } from '../entry.ts';
 import type { CallInput } from '../prepare.ts';
 import { Invocations } from '../service.ts';
@@ -40,6 +41,7 @@ export function addMutations(builder: Builder): void {
   addPayloads(builder);
   builder.mutationFields((t) => ({
     invokeService: t.field({
+      ...takesLargeInput,
       type: 'InvokeServicePayload',
       nullable: true,
       description:
@@ -52,6 +54,7 @@ export function addMutations(builder: Builder): void {
       },
     }),
     replayInvocation: t.field({
+      ...takesLargeInput,
       type: 'ReplayInvocationPayload',
       nullable: true,
       description: 'Makes a call of the history again, as a new one. At most one call in an operation.',

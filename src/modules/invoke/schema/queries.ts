@@ -2,7 +2,7 @@ import { SlipwayError } from '../../../errors.ts';
 import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
 import { parseGlobalId } from '../../../schema/ids.ts';
-import { type Page, type PageArgs, pageArgs } from '../../../schema/paging.ts';
+import { type Page, type PageArgs, pageArgs, pageCost } from '../../../schema/paging.ts';
 import type { Entry } from '../entry.ts';
 import type { History, InvocationFilter as Filter } from '../history.ts';
 import { Invocations } from '../service.ts';
@@ -18,6 +18,7 @@ export function addQueries(builder: Builder): void {
         filter: t.arg({ type: InvocationFilter(builder), description: 'Only those that match.' }),
         ...pageArgs(t.arg),
       },
+      complexity: pageCost,
       resolve: (_, { filter, ...page }, context) => ownPage(context, filter ?? {}, page),
     }),
   );
@@ -36,6 +37,7 @@ export function addQueries(builder: Builder): void {
       nullable: true,
       description: "The caller's own invocations of this run, newest first.",
       args: pageArgs(t.arg),
+      complexity: pageCost,
       resolve: (run, page, context) => ownPage(context, { serviceRunId: run.id }, page),
     }),
   );

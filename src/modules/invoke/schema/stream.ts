@@ -1,4 +1,5 @@
 import type { Builder } from '../../../schema/builder.ts';
+import { takesLargeInput } from '../../../schema/limits.ts';
 import { Invocations } from '../service.ts';
 import { InvokeServiceInput } from './inputs.ts';
 import { callInput } from './mutations.ts';
@@ -6,6 +7,7 @@ import { callInput } from './mutations.ts';
 export function addStream(builder: Builder): void {
   builder.subscriptionField('invokeServiceStream', (t) =>
     t.field({
+      ...takesLargeInput,
       type: 'InvocationChunk',
       description:
         'Calls a service that streams text (text/event-stream, NDJSON, chunked text), once, and hands on its answer as it comes. ' +

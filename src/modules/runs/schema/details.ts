@@ -4,6 +4,7 @@ import { renderManifests } from '../../../k8s/manifests.ts';
 import type { KubeEvent } from '../../../k8s/resources.ts';
 import type { Builder } from '../../../schema/builder.ts';
 import { ManifestFormat } from '../../../schema/enums.ts';
+import { listCost } from '../../../schema/paging.ts';
 import { actionsFor } from '../actions.ts';
 import { eventsOf, firstSeen, lastSeen } from '../events.ts';
 import { readLogs } from '../logs/read.ts';
@@ -79,6 +80,7 @@ function addEvents(builder: Builder): void {
       nullable: true,
       description: 'What the cluster reported about its objects, newest first. Read as the caller.',
       args: { first: t.arg.int({ defaultValue: 50, description: `How many, 1 to ${mostEvents}.` }) },
+      complexity: ({ first }) => listCost(first ?? 50),
       resolve: async (run, { first }, context) => {
         const count = first ?? 50;
         if (count < 1 || count > mostEvents) {

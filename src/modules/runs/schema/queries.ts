@@ -1,7 +1,7 @@
 import { SlipwayError } from '../../../errors.ts';
 import type { Context } from '../../../module.ts';
 import type { Builder } from '../../../schema/builder.ts';
-import { pageArgs } from '../../../schema/paging.ts';
+import { pageArgs, pageCost } from '../../../schema/paging.ts';
 import { listRuns } from '../list.ts';
 import { notKnown } from '../runs.ts';
 import { type RunView, Runs } from '../service.ts';
@@ -23,6 +23,7 @@ export function addQueries(builder: Builder): void {
         }),
         ...pageArgs(t.arg),
       },
+      complexity: pageCost,
       async resolve(_, args, context) {
         const runs = context.use(Runs);
         // Where they are not known the list says STALE.

@@ -18,7 +18,7 @@ export function variablesRefusal(schema: GraphQLSchema, asked: Asked, maxBytes: 
   // Measured exactly only where it might be too much.
   let excess = excessOf(variableValues, { left: maxBytes, bytesOf: mostBytesOf }, limits.nesting);
   if (excess === 'VARIABLES') {
-    excess = excessOf(variableValues, { left: maxBytes, bytesOf: Buffer.byteLength }, limits.nesting);
+    excess = excessOf(variableValues, { left: maxBytes, bytesOf: (text) => Buffer.byteLength(text) }, limits.nesting);
   }
   if (excess === null || (excess === 'VARIABLES' && takesLargeInput(schema, asked))) return null;
   const what =

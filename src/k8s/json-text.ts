@@ -22,21 +22,28 @@ export function afterText(json: Buffer, at: number): number {
   return length + 1;
 }
 
-/** Where the value ends that begins at `at`, with what blanks follow a number; beyond the end when it does not. */
+/**
+ * Where the value ends that begins at `at`, with what blanks follow a number; beyond the end when it does not. Most bytes of
+ * a list go through here, so it calls nothing and has its bytes written out: what is imported or exported is looked up.
+ */
 export function afterValue(json: Buffer, at: number): number {
   const { length } = json;
   let depth = 0;
   for (let next = at; next < length; next += 1) {
     const byte = json[next];
-    if (byte === quote) {
-      next = afterText(json, next + 1) - 1;
+    if (byte === 0x22) {
+      for (next += 1; next < length; next += 1) {
+        const inner = json[next];
+        if (inner === 0x22) break;
+        if (inner === 0x5c) next += 1;
+      }
       if (depth === 0) return next + 1;
-    } else if (byte === openBrace || byte === openBracket) depth += 1;
-    else if (byte === closeBrace || byte === closeBracket) {
+    } else if (byte === 0x7b || byte === 0x5b) depth += 1;
+    else if (byte === 0x7d || byte === 0x5d) {
       if (depth === 0) return next;
       depth -= 1;
       if (depth === 0) return next + 1;
-    } else if (byte === comma && depth === 0) return next;
+    } else if (byte === 0x2c && depth === 0) return next;
   }
   return length + 1;
 }

@@ -6,6 +6,10 @@ export interface Sharing {
 
 /** Longer texts are seldom equal. */
 const longestText = 200;
+/** JSON.parse gives texts up to this length back as one anyway. */
+const longestOwn = 10;
+/** Texts of a kind differ towards their end: names begin with what they are for. */
+const hashedChars = 24;
 
 /**
  * The objects of a run have the same labels, names and addresses over and over, and those of different runs the same
@@ -15,37 +19,45 @@ const longestText = 200;
 export function createSharing(places = 1 << 16): Sharing {
   const texts = new Array<string | undefined>(places).fill(undefined);
   const parts = new Array<object | undefined>(places).fill(undefined);
+  // What is elsewhere in memory is looked at only when it may be equal: that is what takes most of the time.
+  const [textHashes, partHashes] = [new Int32Array(places), new Int32Array(places)];
   const mask = places - 1;
   /** Of what was shared last. */
   let hash = 0;
 
-  function shareText(text: string): string {
+  /** The equal text that is kept already. */
+  function keptText(text: string): string | undefined {
     hash = hashOf(text);
-    if (text.length > longestText) return text;
+    if (text.length <= longestOwn || text.length > longestText) return undefined;
     const place = hash & mask;
-    const known = texts[place];
-    if (known === text) return known;
+    if (textHashes[place] === hash) {
+      const known = texts[place];
+      if (known === text) return known;
+    }
+    textHashes[place] = hash;
     texts[place] = text;
-    return text;
+    return undefined;
   }
 
-  function sharePart(part: object): object {
+  /** The equal part that is kept already. */
+  function keptPart(part: object): object | undefined {
     if (Array.isArray(part)) shareItems(part);
     else shareMembers(part as Members);
     const place = hash & mask;
-    const known = parts[place];
-    if (known !== undefined && areEqual(known, part)) return known;
+    if (partHashes[place] === hash) {
+      const known = parts[place];
+      if (known !== undefined && areEqual(known, part)) return known;
+    }
+    partHashes[place] = hash;
     parts[place] = part;
-    return part;
+    return undefined;
   }
 
   function shareItems(items: unknown[]): void {
     let sum = items.length;
     for (let index = 0; index < items.length; index += 1) {
-      const item = items[index];
-      if (typeof item === 'string') items[index] = shareText(item);
-      else if (typeof item === 'object' && item !== null) items[index] = sharePart(item);
-      else hash = Number(item);
+      const kept = keptValue(items[index]);
+      if (kept !== undefined) items[index] = kept;
       sum = mixed(sum, hash);
     }
     hash = sum;
@@ -54,15 +66,19 @@ export function createSharing(places = 1 << 16): Sharing {
   function shareMembers(members: Members): void {
     let sum = -1;
     for (const key in members) {
-      const member = members[key];
-      if (typeof member === 'string') members[key] = shareText(member);
-      else if (typeof member === 'object' && member !== null) {
-        const part = sharePart(member);
-        if (part !== member) members[key] = part;
-      } else hash = Number(member);
+      const kept = keptValue(members[key]);
+      // What stays as it is is not written: V8 is slow at that.
+      if (kept !== undefined) members[key] = kept;
       sum = mixed(sum + key.length, hash);
     }
     hash = sum;
+  }
+
+  function keptValue(value: unknown): unknown {
+    if (typeof value === 'string') return keptText(value);
+    if (typeof value === 'object' && value !== null) return keptPart(value);
+    hash = Number(value) | 0;
+    return undefined;
   }
 
   return {
@@ -100,6 +116,7 @@ function mixed(sum: number, value: number): number {
 
 function hashOf(text: string): number {
   let sum = text.length;
-  for (let index = 0; index < text.length; index += 1) sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193);
+  for (let index = Math.max(0, sum - hashedChars); index < text.length; index += 1)
+    sum = Math.imul(sum ^ text.charCodeAt(index), 0x01000193);
   return sum ^ (sum >>> 15);
 }

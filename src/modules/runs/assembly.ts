@@ -27,8 +27,9 @@ export interface Assembly {
   collect(key: string): { objects: RunObjects; identity: SourcedIdentity } | null;
   /** The key of the run whose primary or alias Service this is. */
   keyOfService(namespace: string, name: string): string | null;
-  /** Calls `mark` with the key of each run that an event touches. */
+  /** Calls `mark` with the key of each run that an event touches from now on. */
   watch(mark: (key: string) => void): () => void;
+  stop(): void;
 }
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -142,6 +143,10 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[], 
     }
     return null;
   };
+  const stop = caches.pods.subscribe((event) => {
+    if (event.type === 'DELETED') sightings.forget(event.object);
+    else sightings.observe(event.type === 'MODIFIED' ? event.previous : undefined, event.object);
+  });
   const keyOfService: Assembly['keyOfService'] = (namespace, name) => {
     const service = caches.services.get(namespace, name);
     return service ? keyOf(service) : null;
@@ -165,10 +170,6 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[], 
         on(caches.deployments, keyOf),
         on(caches.services, keyOf),
         on(caches.replicaSets, keyOfOwned),
-        caches.pods.subscribe((event) => {
-          if (event.type === 'DELETED') sightings.forget(event.object);
-          else sightings.observe(event.type === 'MODIFIED' ? event.previous : undefined, event.object);
-        }),
         on(caches.pods, keyOfOwned),
         on(caches.slices, (slice) =>
           keyOfService(slice.metadata.namespace ?? '', slice.metadata.labels?.[serviceNameLabel] ?? ''),
@@ -179,6 +180,7 @@ export function createAssembly(cluster: Cluster, sources: readonly RunSource[], 
         for (const stop of stops) stop();
       };
     },
+    stop,
   };
 }
 

@@ -46,7 +46,7 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
   let [listed, started, stopped, revision] = [false, false, false, 0];
 
   const mark = (key: string): void => {
-    if (stopped || !listed) return;
+    if (stopped) return;
     dirty.add(key);
     scheduled ??= setImmediate(flush);
   };
@@ -114,12 +114,14 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
     }
   };
 
-  const stopWatching = assembly.watch(mark);
+  let stopWatching = () => {};
   // Answers may be reused while the revision is the same, and staleness is part of them.
   const stopFreshness = cluster.freshness.subscribe(() => void revision++);
   const begin = (): void => {
     if (stopped) return;
     listed = true;
+    // Not sooner: what comes with the first lists is judged as a whole.
+    stopWatching = assembly.watch(mark);
     for (const key of assembly.keys()) dirty.add(key);
     flush();
   };
@@ -184,6 +186,7 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
     stop() {
       stopped = true;
       stopWatching();
+      assembly.stop();
       stopFreshness();
       for (const cancel of timers.values()) cancel();
       timers.clear();

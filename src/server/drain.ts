@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type Socket, Server as NetServer } from 'node:net';
+import { Bag } from '../bag.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { WebSocketSurface } from './websocket.ts';
@@ -41,7 +42,7 @@ export interface Drain {
 }
 
 export function createDrain({ server, clock, log, isProbe, random = Math.random }: DrainParts): Drain {
-  const underWay = new Set<ServerResponse>();
+  const underWay = new Bag<ServerResponse>();
   const streams = new WeakSet<ServerResponse>();
   let begun = false;
 
@@ -81,9 +82,8 @@ export function createDrain({ server, clock, log, isProbe, random = Math.random 
       return begun;
     },
     track(response) {
-      underWay.add(response);
+      response.once('close', underWay.add(response));
       if (begun) lastOfConnection(response);
-      response.once('close', () => underWay.delete(response));
     },
     stream: (response) => void streams.add(response),
     async run(lagMs, sockets) {

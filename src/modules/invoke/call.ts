@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import type { When } from '../../endings.ts';
 import { AnswerBody } from './answer-body.ts';
 import type { AnswerHead } from './answer-head.ts';
 import type { CallReceiver, Connection, Connections, Line } from './connections.ts';
@@ -21,8 +22,8 @@ export interface CallOptions {
   connections: Connections;
   limits: CallLimits;
   clock: Clock;
-  /** Aborted when the caller goes away, or the server stops. */
-  signals: readonly AbortSignal[];
+  /** The caller goes away, or the server stops. */
+  endings: readonly When[];
   /** False once the target is another than the one that was checked. */
   confirm: () => boolean;
 }
@@ -67,6 +68,7 @@ class Exchange implements OpenCall, CallReceiver {
   readonly #connection: Connection;
   readonly #options: CallOptions;
   readonly #stopTimer: () => void;
+  #calledOff: readonly (() => void)[] = [];
   #stopWaiting = () => {};
   #failure: CallFailure | null = null;
   /** The head was handed out: what goes wrong now is read from the body. */
@@ -76,8 +78,7 @@ class Exchange implements OpenCall, CallReceiver {
   constructor(request: CallRequest, options: CallOptions) {
     this.#options = options;
     this.#connection = options.connections.take(request.line);
-    const { signals, clock, limits, confirm } = options;
-    for (const signal of signals) signal.addEventListener('abort', this.#cancel, { once: true });
+    const { endings, clock, limits, confirm } = options;
     this.#stopTimer = clock.after(limits.totalTimeoutMs, () =>
       this.fail(timeout(`did not finish within ${limits.totalTimeoutMs} ms`)),
     );
@@ -93,7 +94,7 @@ class Exchange implements OpenCall, CallReceiver {
     };
     if (!this.#connection.fresh) this.#connected();
     this.#connection.send(requestOf(request), dial, this);
-    if (signals.some((signal) => signal.aborted)) this.#cancel();
+    this.#calledOff = endings.map((when) => when(this.#cancel));
   }
 
   head({ status, statusText, headers }: AnswerHead): void {
@@ -143,7 +144,7 @@ class Exchange implements OpenCall, CallReceiver {
     this.timings.totalMs = performance.now() - this.#started;
     this.#stopTimer();
     this.#stopWaiting();
-    for (const signal of this.#options.signals) signal.removeEventListener('abort', this.#cancel);
+    for (const callOff of this.#calledOff) callOff();
     if (this.body.complete) this.#connection.release();
     else this.#connection.destroy();
   }

@@ -69,7 +69,9 @@ export interface Calls {
 
 export function createCalls(parts: CallParts): Calls {
   const { runs, history, config, redactor, clock } = parts;
+  /** Those with a key. */
   const running = new Map<string, Promise<Entry>>();
+  const underWay = createCount();
   const maxWaitMs = config.maxTimeoutMs + config.streamTimeoutMs;
 
   const first = (key: KeyedInput | null, context: Context) =>
@@ -90,24 +92,23 @@ export function createCalls(parts: CallParts): Calls {
       throw error;
     });
     const entry = checkedEntry(run, asked.input, call, context.caller.name, now, redactor);
-    const { promise, resolve, reject } = Promise.withResolvers<Entry>();
-    // Only others with the same key wait for it.
-    promise.catch(() => {});
-    running.set(entry.id, promise);
+    const leave = underWay.enter();
+    const result = key ? shared(running, entry.id) : null;
     const end = () => {
-      running.delete(entry.id);
+      result?.forget();
       release();
+      leave();
     };
     try {
       if (!(await recordStart(parts, key, entry))) {
         // Somebody else took the key between the two looks.
         end();
-        reject(new Error('Another call has the key.'));
+        result?.reject(new Error('Another call has the key.'));
         return await begin(asked, context);
       }
     } catch (error) {
       end();
-      reject(error);
+      result?.reject(error);
       throw error;
     }
     const cancelStart = key ? () => {} : recordSoon(parts, entry);
@@ -115,7 +116,7 @@ export function createCalls(parts: CallParts): Calls {
       cancelStart();
       await recordEnd(parts, ended, asked.mutation, run);
       end();
-      resolve(ended);
+      result?.resolve(ended);
       return ended;
     };
     const confirm = () => sameTarget(parts, runs.get(run.key), asked.input, call);
@@ -124,7 +125,34 @@ export function createCalls(parts: CallParts): Calls {
 
   return {
     begin,
-    idle: async () => void (await Promise.allSettled(running.values())),
+    idle: () => underWay.none(),
+  };
+}
+
+/** What others with the same key wait for. */
+function shared(running: Map<string, Promise<Entry>>, id: string) {
+  const { promise, resolve, reject } = Promise.withResolvers<Entry>();
+  // Mostly nobody does.
+  promise.catch(() => {});
+  running.set(id, promise);
+  return { resolve, reject, forget: () => void running.delete(id) };
+}
+
+/** How many calls are under way. */
+function createCount() {
+  let count = 0;
+  let waiting: (() => void)[] = [];
+  return {
+    enter() {
+      count += 1;
+      return () => {
+        count -= 1;
+        if (count > 0) return;
+        for (const tell of waiting) tell();
+        waiting = [];
+      };
+    },
+    none: () => (count === 0 ? Promise.resolve() : new Promise<void>((resolve) => void waiting.push(resolve))),
   };
 }
 

@@ -1,6 +1,7 @@
 import { BootError } from '../../boot-error.ts';
 import type { Cluster } from '../../k8s/cluster.ts';
 import { openDatabase } from '../../database.ts';
+import { abortedForMany } from '../../endings.ts';
 import { type PolicyRule, defineModule } from '../../module.ts';
 import { Metrics } from '../metrics/service.ts';
 import { RunAction, Runs } from '../runs/service.ts';
@@ -81,7 +82,16 @@ export const invoke = defineModule({
     // The signal has ended them all: their ends are still to be recorded.
     onStop(() => calls.idle());
     return {
-      invocations: createInvoker({ calls, previews, reach, history, config, clock, log, signal }),
+      invocations: createInvoker({
+        calls,
+        previews,
+        reach,
+        history,
+        config,
+        clock,
+        log,
+        whenStopped: abortedForMany(signal),
+      }),
       redaction: [builtinRedaction],
       actions: [invokeAction],
     };

@@ -1,3 +1,4 @@
+import { type When, aborted } from '../../endings.ts';
 import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
 import type { Context } from '../../module.ts';
 import { whileAllowed } from '../../schema/stream/withdrawal.ts';
@@ -43,8 +44,7 @@ export interface InvokerParts extends Pick<CallParts, 'history' | 'config' | 'cl
   previews: Previews;
   calls: Calls;
   reach: Reach;
-  /** Aborted when the server stops. */
-  signal: AbortSignal;
+  whenStopped: When;
 }
 
 export function createInvoker(parts: InvokerParts): Invoker {
@@ -89,8 +89,8 @@ async function* chunks(list: readonly InvocationChunk[]): AsyncIterableIterator<
 async function makeCall(parts: InvokerParts, started: StartedCall, signal: AbortSignal): Promise<Entry> {
   const { entry, call, caller, confirm, finish } = started;
   try {
-    const { clock } = parts;
-    const open = await parts.reach.open(call, caller, { clock, confirm, signals: [signal, parts.signal] });
+    const { clock, whenStopped } = parts;
+    const open = await parts.reach.open(call, caller, { clock, confirm, endings: [aborted(signal), whenStopped] });
     const { outcome, message, response } = await readResponse(open, call.method, parts.config.maxResponseBytes);
     return await finish({ ...answeredEntry(entry, response), outcome, message, timings: open.timings });
   } catch (error) {

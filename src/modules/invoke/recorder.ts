@@ -30,6 +30,8 @@ interface Waiting {
   entry: Entry;
   bytes: number;
   done: () => void;
+  /** What became of the same call waits too, or it is stored or lost. */
+  over: boolean;
 }
 
 export function createRecorder(parts: { history: History; clock: Clock; log: Log }): Recorder {
@@ -40,7 +42,10 @@ class EntryRecorder implements Recorder {
   readonly #history: History;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #queue = new Map<string, Waiting>();
+  /** In their order. */
+  #queue: Waiting[] = [];
+  /** Those of calls under way, by id: what becomes of them takes their place. */
+  readonly #begun = new Map<string, Waiting>();
   #flushing: Promise<void> | null = null;
   /** Since the database last failed or was too slow: nobody waits for it. */
   #down = false;
@@ -57,17 +62,17 @@ class EntryRecorder implements Recorder {
   }
 
   get waiting(): number {
-    return this.#queue.size;
+    return this.#queue.length;
   }
 
   put(entry: Entry): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    // What was to be written of the same call is in it too.
-    this.#remove(this.#queue.get(entry.id));
-    const waiting = { entry, bytes: sizeOf(entry), done: resolve };
-    this.#queue.set(entry.id, waiting);
+    if (this.#begun.size > 0) this.#supersede(entry.id);
+    const waiting = { entry, bytes: sizeOf(entry), done: resolve, over: false };
+    if (entry.outcome === 'IN_PROGRESS') this.#begun.set(entry.id, waiting);
+    this.#queue.push(waiting);
     this.#bytes += waiting.bytes;
-    while (this.#queue.size > mostWaiting.entries || this.#bytes > mostWaiting.bytes) this.#loseOldest();
+    while (this.#queue.length > mostWaiting.entries || this.#bytes > mostWaiting.bytes) this.#loseOldest();
     if (this.#down) resolve();
     else this.#flushing ??= this.#flush();
     return promise;
@@ -76,19 +81,19 @@ class EntryRecorder implements Recorder {
   async close(): Promise<void> {
     this.#cancelRetry();
     await this.#flushing;
-    if (this.#queue.size > 0) await this.#flush();
+    if (this.#queue.length > 0) await this.#flush();
     this.#cancelRetry();
-    if (this.#queue.size > 0)
-      this.#log.error({ entries: this.#queue.size }, 'calls could not be recorded and are lost');
-    this.lost += this.#queue.size;
-    this.#queue.clear();
+    if (this.#queue.length > 0)
+      this.#log.error({ entries: this.#queue.length }, 'calls could not be recorded and are lost');
+    this.lost += this.#queue.length;
+    this.#queue = [];
   }
 
   async #flush(): Promise<void> {
-    while (this.#queue.size > 0) {
+    while (this.#queue.length > 0) {
       // What ends in the same turn of the event loop goes in the same write.
       await endOfTurn();
-      const batch = [...this.#queue.values()].slice(0, mostAtOnce);
+      const batch = this.#queue.slice(0, mostAtOnce);
       const cancel = this.#clock.after(patienceMs, () => this.#giveUpWaiting('takes too long'));
       try {
         await this.#history.save(batch.map(({ entry }) => entry));
@@ -104,14 +109,12 @@ class EntryRecorder implements Recorder {
   }
 
   #stored(batch: readonly Waiting[]): void {
-    if (this.#down) this.#log.info({ waiting: this.#queue.size, lost: this.lost }, 'the history can be written again');
+    if (this.#down)
+      this.#log.info({ waiting: this.#queue.length, lost: this.lost }, 'the history can be written again');
     this.#down = false;
     this.#retryIn = retryMs.first;
-    for (const waiting of batch) {
-      // A newer state of the same call may have come meanwhile.
-      if (this.#queue.get(waiting.entry.id) === waiting) this.#remove(waiting);
-      else waiting.done();
-    }
+    for (const waiting of batch) this.#settle(waiting);
+    this.#queue = this.#queue.filter(({ over }) => !over);
   }
 
   #failed(error: unknown): void {
@@ -126,24 +129,34 @@ class EntryRecorder implements Recorder {
   #giveUpWaiting(what: string, error?: unknown): void {
     if (!this.#down) {
       this.#log.error(
-        { err: error, waiting: this.#queue.size },
+        { err: error, waiting: this.#queue.length },
         `the history ${what}: calls go on, and wait to be recorded`,
       );
     }
     this.#down = true;
-    for (const { done } of this.#queue.values()) done();
+    for (const { done } of this.#queue) done();
   }
 
   #loseOldest(): void {
-    const [oldest] = this.#queue.values();
-    this.#remove(oldest);
+    const oldest = this.#queue.shift();
+    if (oldest) this.#settle(oldest);
     this.lost += 1;
   }
 
-  #remove(waiting: Waiting | undefined): void {
+  /** What is to come of the same call has all that waits of it. */
+  #supersede(id: string): void {
+    const waiting = this.#begun.get(id);
     if (!waiting) return;
-    this.#queue.delete(waiting.entry.id);
+    this.#settle(waiting);
+    this.#queue = this.#queue.filter((other) => other !== waiting);
+  }
+
+  /** Nobody waits for it, and it takes no space any more. */
+  #settle(waiting: Waiting): void {
+    if (waiting.over) return;
+    waiting.over = true;
     this.#bytes -= waiting.bytes;
+    if (this.#begun.size > 0 && this.#begun.get(waiting.entry.id) === waiting) this.#begun.delete(waiting.entry.id);
     waiting.done();
   }
 }

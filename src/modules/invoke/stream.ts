@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { type When, aborted } from '../../endings.ts';
 import type { OpenCall } from './call.ts';
 import type { StartedCall } from './calls.ts';
 import type { InvokeConfig } from './config.ts';
@@ -20,8 +21,7 @@ export interface StreamParts {
   config: InvokeConfig;
   clock: Clock;
   reach: Reach;
-  /** Aborted when the server stops. */
-  signal: AbortSignal;
+  whenStopped: When;
 }
 
 /** Makes a call and hands on its answer as it comes; leaving the loop, or the signal, ends the call upstream. */
@@ -31,7 +31,7 @@ export function streamCall(
   signal: AbortSignal,
 ): AsyncIterableIterator<InvocationChunk> {
   const left = new AbortController();
-  const chunks = run(parts, started, [signal, parts.signal, left.signal]);
+  const chunks = run(parts, started, [aborted(signal), parts.whenStopped, aborted(left.signal)]);
   let begun = false;
   return {
     next() {
@@ -65,7 +65,7 @@ interface Received {
 async function* run(
   { config, clock, reach }: StreamParts,
   { entry, call, caller, confirm, finish }: StartedCall,
-  signals: readonly AbortSignal[],
+  endings: readonly When[],
 ): AsyncGenerator<InvocationChunk, undefined> {
   let open: OpenCall | null = null;
   let head: Response | null = null;
@@ -88,7 +88,7 @@ async function* run(
   let result: Entry | null = null;
   try {
     const limits = { ...call.limits, totalTimeoutMs: config.streamTimeoutMs };
-    open = await reach.open({ ...call, limits }, caller, { clock, signals, confirm });
+    open = await reach.open({ ...call, limits }, caller, { clock, endings, confirm });
     head = responseHead(open);
     yield { invocation: answeredEntry(entry, head), text: '', final: false };
     for await (const text of textOf(open, call.method, received, { config, clock })) {

@@ -143,7 +143,8 @@ function checked({ method, path, headers, body }: Input): CallRequest | null {
 
 async function send(request: CallRequest): Promise<number> {
   const limits = { connectTimeoutMs: 60_000, firstByteTimeoutMs: 60_000, totalTimeoutMs: 60_000 };
-  const open = await openCall(request, { connections, limits, clock: systemClock, signals: [], confirm: () => true });
+  const confirm = () => true;
+  const open = await openCall(request, { connections, limits, clock: systemClock, endings: [], confirm });
   for await (const _ of open.body);
   open.close();
   return open.status;

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BootError } from '../../../../boot-error.ts';
+import { type When, abortedForMany } from '../../../../endings.ts';
 import { createHttpGuard } from '../../../../http-guard.ts';
 import type { Log } from '../../../../log.ts';
 import { ApiError } from '../../../api-error.ts';
@@ -33,6 +34,7 @@ const refusalReasons: Record<number, string> = { 400: 'BadRequest', 403: 'Forbid
 export async function serve(port: number, handle: Handler, log: Log): Promise<HttpServer> {
   const guard = createHttpGuard({ bodyTypes });
   const stopping = new AbortController();
+  const whenStopped = abortedForMany(stopping.signal);
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
     const refusal = guard(request);
     if (refusal) {
@@ -41,7 +43,7 @@ export async function serve(port: number, handle: Handler, log: Log): Promise<Ht
       sendError(response, new ApiError(refusal.status, refusalReasons[refusal.status] ?? '', refusal.message));
       return;
     }
-    void answer(request, response, handle, stopping.signal, log);
+    void answer(request, response, handle, whenStopped, log);
   });
   // Watches last as long as they ask for; only the head of a request must come soon.
   server.requestTimeout = 0;
@@ -76,13 +78,13 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   handle: Handler,
-  stopping: AbortSignal,
+  whenStopped: When,
   log: Log,
 ): Promise<void> {
   const gone = new AbortController();
   const leave = () => gone.abort();
   response.once('close', leave);
-  stopping.addEventListener('abort', leave, { once: true });
+  const callOff = whenStopped(leave);
   try {
     const url = parseUrl(request.url ?? '/');
     await handle({
@@ -97,7 +99,7 @@ async function answer(
     if (!(error instanceof ApiError)) log.error({ error, path: request.url?.split('?')[0] }, 'the embedded API failed');
     sendError(response, error instanceof ApiError ? error : internalError('see the log of the server'));
   } finally {
-    stopping.removeEventListener('abort', leave);
+    callOff();
   }
 }
 

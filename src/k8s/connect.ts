@@ -12,6 +12,7 @@ import { createEntry, omittedByAll } from './entry.ts';
 import { createFreshness } from './freshness.ts';
 import { readInCluster } from './in-cluster.ts';
 import { type Endpoint, readKubeconfig } from './kubeconfig.ts';
+import { createOutage } from './outage.ts';
 import { type Reflector, createReflector } from './reflector.ts';
 import { type KubeObject, type Resource, resourceName } from './resources.ts';
 import { createSharing } from './sharing.ts';
@@ -126,6 +127,7 @@ function openCaches(
   const caches = new Map<string, Cache<KubeObject>>();
   const reflectors: Reflector[] = [];
   const sharing = createSharing();
+  const outage = createOutage(clock, random);
 
   for (const [name, wanted] of Map.groupBy(watches, (watch) => resourceName(watch.resource))) {
     const [first] = wanted;
@@ -140,7 +142,20 @@ function openCaches(
     for (const namespace of resource.namespaced && namespaces ? namespaces : [null]) {
       const onChange = () => report();
       const reflector = createReflector({
-        ...{ resource, namespace, optional, transport, writer, entry, clock, random, log, onChange, checkEveryMs },
+        ...{
+          resource,
+          namespace,
+          optional,
+          transport,
+          writer,
+          entry,
+          clock,
+          random,
+          log,
+          outage,
+          onChange,
+          checkEveryMs,
+        },
       });
       const report = freshness.track(() => reflector.state);
       report();

@@ -1,16 +1,17 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { ApiError } from './api-error.ts';
-import { createBackoff } from './backoff.ts';
 import { watchConsistency } from './consistency.ts';
 import type { CacheWriter } from './cache.ts';
 import { listRequest } from './client.ts';
 import type { KubeList, ListOptions, WatchState } from './cluster.ts';
-import { type SilenceGuard, guardSilence, sleep, within } from './deadline.ts';
+import { type SilenceGuard, guardSilence, within } from './deadline.ts';
 import { isAbsent } from './discovery.ts';
 import type { Entry } from './entry.ts';
-import { isExpired, listAll } from './list-all.ts';
+import { listAll } from './list-all.ts';
 import { type ReadItem, readList } from './list-stream.ts';
+import type { Outage } from './outage.ts';
+import { type Failure, createRecovery, goodWatchMs } from './recovery.ts';
 import { createReplays, isOlder } from './replays.ts';
 import { type KubeObject, type Resource, resourceName, resourcePath } from './resources.ts';
 import { transportError } from './transport-error.ts';
@@ -32,6 +33,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** In [0, 1). */
   random: () => number;
   log: Log;
+  /** Of all reflectors of one server. */
+  outage: Outage;
   /** How often the cache is compared with a list; 0: never. */
   checkEveryMs: number;
   /** The watch went up or down. */
@@ -47,16 +50,13 @@ export interface Reflector {
 
 /** How much longer than it was asked for a watch may stay silent. */
 const graceMs = 3_000;
-/** A watch that lasted this long was a good one. */
-const goodWatchMs = 5_000;
 /** One that ended sooner, and without an event, was none. */
 const shortestWatchMs = 1_000;
-const longestWaitMs = 60_000;
 const discoveryMs = 10_000;
 
 /**
  * Keeps one kind, of one namespace or of all, in a cache: lists, then watches from there, for ever. It behaves as
- * client-go's reflector does; what a failure means is decided in `recover` alone.
+ * client-go's reflector does; what a failure means is decided in recovery.ts alone.
  */
 export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector {
   const { resource, namespace, optional, transport, writer, entry, clock, random, onChange } = options;
@@ -64,9 +64,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const log = options.log.child({ resource: resourceName(resource), ...(namespace !== null && { namespace }) });
   const stopped = new AbortController();
   const { signal } = stopped;
-  const backoff = createBackoff(random);
-  // Lists are dear: when what was just listed has expired again, the next one comes soon only once.
-  const relists = createBackoff(random, 0);
+  const recovery = createRecovery(clock, random, options.outage);
   const settled = Promise.withResolvers<void>();
   const replays = createReplays();
   const objects = () => writer.count(scope);
@@ -77,16 +75,16 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     objects,
     clock,
     log,
-    onChange,
+    onChange() {
+      if (state.downSince === null) recovery.answered();
+      onChange();
+    },
   });
   const { state } = status;
   /** Where to go on watching, if there is no need to list. */
   let version = '';
   let mustList = true;
   let events = 0;
-  let serverErrors = 0;
-  /** The server could not be reached the last time. */
-  let unreachable = false;
   /** Ends the watch that is open: it can't be relied on. */
   let distrust = () => {};
 
@@ -98,7 +96,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
         if (phase === 'list') await list();
         else await watch();
       } catch (error) {
-        if (!signal.aborted) await recover(transportError(error), phase, clock.now() - began);
+        if (!signal.aborted) await recover({ error: transportError(error), phase, lasted: clock.now() - began });
       }
     }
   }
@@ -108,6 +106,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     if (signal.aborted) return;
     status.heard();
     status.listed();
+    recovery.answered();
     // A cluster that was restored from a backup uses versions a second time: equal ones may be of different objects.
     await writer.replace(items, scope, { compare: isOlder(resourceVersion, version) });
     version = resourceVersion;
@@ -153,9 +152,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       status.down({ silent: guard.expired });
     }
     const lasted = clock.now() - began;
-    if (lasted >= goodWatchMs) rest();
+    if (lasted >= goodWatchMs) recovery.rest();
     else if (lasted < shortestWatchMs && events === 0) throw new ApiError(0, 'Unreachable', 'the watch ended at once');
-    else await sleep(clock, backoff.least(), signal);
+    else await recovery.breathe(signal);
   }
 
   async function follow(timeoutSeconds: number, guard: SilenceGuard): Promise<void> {
@@ -185,7 +184,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       if (isOlder(resourceVersion, version)) throw new ApiError(410, 'Expired', 'the API server went back in time');
       version = resourceVersion;
     }
-    serverErrors = 0;
+    recovery.heard();
     status.proven();
     if (type === 'BOOKMARK') return;
     state.lastEventAt = clock.now();
@@ -193,33 +192,11 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     else writer.put(keep(object));
   }
 
-  /** Decides what a failure means, and waits. */
-  async function recover(error: ApiError, phase: 'list' | 'watch', lasted: number): Promise<void> {
-    const expired = phase === 'watch' && isExpired(error);
-    if (phase === 'watch' && lasted >= goodWatchMs && !expired) rest();
-    // It answers again, though not yet as it should: that will soon be over.
-    if (unreachable && error.status > 0) backoff.reset();
-    unreachable = error.status === 0;
-    const soon = expired && relists.failures === 0;
-    const wait = (expired ? relists : backoff).next();
-    status.failed(error);
-    if (phase === 'list') await unlisted(error);
-    else if (expired || needsList(error)) mustList = true;
-    const asked = error.retryAfterMs === undefined ? 0 : error.retryAfterMs + random() * 1000;
-    // A server that is too busy knows for how long: longer is no help to it.
-    const ms = error.status === 429 && error.retryAfterMs ? asked : Math.max(soon ? random() * 500 : wait, asked);
-    await sleep(clock, Math.min(ms, longestWaitMs), signal);
-  }
-
-  function rest(): void {
-    backoff.reset();
-    relists.reset();
-  }
-
-  /** A refused watch is not healed by the same request again; a failing server may have lost our resourceVersion. */
-  function needsList({ status: code }: ApiError): boolean {
-    if (code >= 500) return ++serverErrors % 3 === 0;
-    return code >= 400 && ![401, 403, 408, 429].includes(code);
+  async function recover(failure: Failure): Promise<void> {
+    if (recovery.failed(failure)) mustList = true;
+    status.failed(failure.error);
+    if (failure.phase === 'list') await unlisted(failure.error);
+    await recovery.pause(signal);
   }
 
   /** The kind is not served, so there are none of it; or we could not list it, so what we have grows old. */

@@ -161,7 +161,7 @@ describe('freshness', () => {
     await watching.pass(10_000);
     expect(turns.map(([state]) => state)).toEqual(['STALE']);
     down = [];
-    await watching.pass(10_000);
+    await watching.pass(20_000);
     expect(turns.map(([state]) => state)).toEqual(['STALE', 'FRESH']);
   });
 

@@ -24,7 +24,7 @@ export function startLoad(
   let answered = 0;
   const told = new EventTarget();
 
-  async function client(dispatcher: Agent): Promise<void> {
+  async function client(dispatcher: Agent, connection: string): Promise<void> {
     while (!stopped.signal.aborted) {
       const body = await options.next();
       if (stopped.signal.aborted) return;
@@ -40,15 +40,15 @@ export function startLoad(
         else answered += 1;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        failures.push(code ? `${code}: ${String(error)}` : String(error));
+        failures.push(`${connection}: ${code ? `${code}: ` : ''}${String(error)}`);
       }
       told.dispatchEvent(new Event('answer'));
     }
   }
 
   const clients = [
-    ...Array.from({ length: options.keeping }, () => client(agents[0])),
-    ...Array.from({ length: options.opening }, () => client(agents[1])),
+    ...Array.from({ length: options.keeping }, () => client(agents[0], 'kept connection')),
+    ...Array.from({ length: options.opening }, () => client(agents[1], 'new connection')),
   ];
   return {
     failures,

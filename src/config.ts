@@ -69,7 +69,7 @@ export const settingsSchema = z.object({
   ),
   SLIPWAY_MAX_VARIABLES_BYTES: count(
     requestLimits.variablesBytes,
-    'Bytes of names and values in the variables of an operation; calls of services have their own limits.',
+    'Bytes of names and values in the variables of an operation; calls of services and Secrets have their own limits.',
   ),
   SLIPWAY_MAX_COST: count(
     requestLimits.cost,

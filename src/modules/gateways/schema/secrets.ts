@@ -1,4 +1,5 @@
 import type { Builder } from '../../../schema/builder.ts';
+import { takesLargeInput } from '../../../schema/limits.ts';
 import { GatewayOperations } from '../operations.ts';
 import type { GatewaySecretView, GeneratedCredential, SecretResult } from '../secrets/service.ts';
 import { GatewayAuthKind } from './enums.ts';
@@ -81,6 +82,7 @@ function addSecretTypes(builder: Builder): void {
 function addSecretMutations(builder: Builder): void {
   builder.mutationFields((t) => ({
     createGatewaySecret: t.field({
+      ...takesLargeInput,
       type: 'CreateGatewaySecretPayload',
       nullable: true,
       description: 'Makes a Secret with credentials for gateways.',
@@ -88,6 +90,7 @@ function addSecretMutations(builder: Builder): void {
       resolve: (_, { input }, context) => context.use(GatewayOperations).secrets.create(context, input),
     }),
     rotateGatewaySecret: t.field({
+      ...takesLargeInput,
       type: 'RotateGatewaySecretPayload',
       nullable: true,
       description: 'Replaces, adds and removes credentials of a Secret that Slipway made.',

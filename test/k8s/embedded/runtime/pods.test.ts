@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configMaps, secrets } from '../../../../src/k8s/resources.ts';
 import {
@@ -318,6 +318,8 @@ describe('a container that keeps ending', () => {
     writeFileSync(flag, '');
     clock.advance(10_000);
     await world.running('crash');
+    // Killed before that it would find the flag again.
+    await expect.poll(() => existsSync(flag)).toBe(false);
     clock.advance(1_300_000);
     for (const pid of pidsOf(world, 'crash')) process.kill(pid, 'SIGKILL');
     const status = await waitsInLoop(3);

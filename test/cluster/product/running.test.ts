@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deployments, resourcePath, services } from '../../../src/k8s/resources.ts';
+import { deployments, pods, resourcePath, services } from '../../../src/k8s/resources.ts';
 import { errorsOf } from '../../modules/runs/surface.ts';
+import { annotations } from '../kubelet/pod-status.ts';
 import { type ProductCluster, clusters } from './clusters.ts';
 import { type Product, nextOfRuns, startProduct } from './surface.ts';
 
@@ -80,6 +81,20 @@ describe.each(clusters)('on %s', (_, open) => {
     expect(event).toMatchObject({ type: 'REMOVED', id, serviceRun: null });
     await cluster.api.until(resourcePath(deployments, namespace, 'told'), 'gone');
     await cluster.api.until(resourcePath(services, namespace, 'told'), 'gone');
+    await events.return?.();
+  });
+
+  it('a run that is no longer ready is told so by the first event', async () => {
+    await make('losing');
+    const well = await isWell('losing');
+    const events = product.subscribe<HealthEvent>(subscription, { namespace: [namespace] });
+    const next = async () => (await nextOf(events)).serviceHealthChanged;
+    for (let event = await next(); event.type !== 'SYNCED'; ) event = await next();
+    const metadata = { annotations: { [annotations.state]: 'not-ready' } };
+    await cluster.kube.patch(pods, well.pods[0]?.name ?? '', namespace, { metadata });
+    const event = await next();
+    expect(event).toMatchObject({ type: 'CHANGED', previous: 'HEALTHY', serviceRun: { name: 'losing' } });
+    expect(event.serviceRun?.status.health).not.toBe('HEALTHY');
     await events.return?.();
   });
 

@@ -113,6 +113,23 @@ test('a caller sees its own projects alone, and the right withdrawn closes with 
   expect(surface.stream.subscribers).toBe(0);
 });
 
+test('a filter by what the caller may not see is as quiet as one by what is not there', async () => {
+  await using surface = await startSurface();
+  surface.rights.scope = project('mine');
+  const filters = [{ project: ['other'] }, { project: ['nowhere'] }];
+  const streams = filters.map((filter) => surface.overWebSocket({ filter }));
+  const all = surface.overWebSocket();
+  surface.put(run('other', {}, { project: 'other' }));
+  for (const events of [...streams, all]) expect(await nextShort(events)).toBe('SYNCED');
+  surface.put(run('other', { health: 'DEGRADED' }, { project: 'other' }));
+  surface.remove(run('other', {}, { project: 'other' }));
+  surface.put(run('last', {}, { project: 'mine' }));
+  expect(await nextShort(all)).toBe('ADDED last HEALTHY');
+  surface.turn('STALE');
+  for (const events of [...streams, all]) expect(await nextShort(events)).toBe('STALE');
+  for (const events of [...streams, all]) await events.return?.();
+});
+
 test('a socket that does not read is closed with 4410, and resumes without a loss', async () => {
   await using surface = await startSurface();
   const socket = new WebSocket(`${surface.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Scope, everything } from '../../../src/caller.ts';
 import { type ServiceRunOrder, listRuns } from '../../../src/modules/runs/list.ts';
+import type { RunView } from '../../../src/modules/runs/service.ts';
 import type { PageArgs } from '../../../src/schema/paging.ts';
 import * as make from './objects.ts';
 import { createWorld } from './world.ts';
@@ -97,6 +98,34 @@ describe('paging through thousands of runs that change meanwhile', () => {
       { numRuns: 20, endOnFailure: true },
     );
   }, 600_000);
+});
+
+describe('orders', () => {
+  const care = ['DEGRADED', 'MISSING', 'UNKNOWN', 'PROGRESSING', 'SUSPENDED', 'HEALTHY'];
+  const keys: Record<ServiceRunOrder['field'], (run: RunView) => string | number> = {
+    CREATED_AT: (run) => run.createdAt,
+    NAME: (run) => run.name,
+    PROJECT: (run) => run.project ?? '',
+    HEALTH: ({ status }) => care.indexOf(status.health),
+    LAST_CHANGED_AT: ({ status }) => status.since,
+  };
+
+  test.each(orders)('$field $direction', async ({ field, direction }) => {
+    const world = await crowd(60);
+    for (const [index, id] of world.ids.entries()) if (index % 3 === 0) world.put(deployment(id, 7 * index + 1));
+    await world.settled();
+    const { edges } = listRuns(world.runs, everything, { first: 60, orderBy: { field, direction } });
+    const values = edges.map(({ node }) => keys[field](node));
+    const sorted = values.toSorted((a, b) => (a < b ? -1 : Number(a > b)));
+    expect(values).toEqual(direction === 'ASC' ? sorted : sorted.toReversed());
+    expect(new Set(values).size).toBeGreaterThan(1);
+  });
+
+  test('newest first when none is given', async () => {
+    const { runs } = await crowd(60);
+    const orderBy: ServiceRunOrder = { field: 'CREATED_AT', direction: 'DESC' };
+    expect(listRuns(runs, everything, {}).edges).toEqual(listRuns(runs, everything, { orderBy }).edges);
+  });
 });
 
 describe('cursors', () => {

@@ -8,19 +8,20 @@ import { type RunsServer, errorsOf, rights, startRunsServer } from './surface.ts
 /** Stopped runs: nothing has to start, so everything stands still. */
 async function seed(kube: KubeClient): Promise<void> {
   const places = [
-    ['lab', 'alpha', 'a1', 'shop'],
-    ['lab', 'beta', 'b1', 'shop'],
-    ['lab', 'gamma', 'twin', 'bank'],
-    ['vault', 'delta', 'twin', 'bank'],
+    ['lab', 'alpha', 'a1', 'shop', 'predict'],
+    ['lab', 'beta', 'b1', 'shop', 'explain'],
+    ['lab', 'gamma', 'twin', 'bank', 'predict'],
+    ['vault', 'delta', 'twin', 'bank', 'explain'],
   ] as const;
   for (const name of ['lab', 'vault']) {
     await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  for (const [namespace, name, runId, project] of places) {
+  for (const [namespace, name, runId, project, fn] of places) {
     const labels = {
       'app.kubernetes.io/managed-by': 'slipway',
       'slipway.dev/run': runId,
       'slipway.dev/project': project,
+      'slipway.dev/function': fn,
     };
     const metadata = { name, namespace, labels };
     const env = [{ name: 'API_TOKEN', value: 'tell-nobody' }];
@@ -101,6 +102,13 @@ describe('serviceRuns', () => {
     [{ project: ['bank'], namespace: ['lab'] }, ['gamma']],
     [{ kind: ['container+serve'], source: ['slipway'] }, ['alpha', 'beta', 'delta', 'gamma']],
     [{ function: ['none'] }, []],
+    [{ function: ['predict'] }, ['alpha', 'gamma']],
+    [{ kind: ['mlflowserve'] }, []],
+    [{ source: ['digitalhub'] }, []],
+    [{ active: true, function: ['explain'], namespace: ['vault', 'lab'] }, ['beta', 'delta']],
+    [{ search: 'BANK' }, ['delta', 'gamma']],
+    [{ search: 'expla' }, ['beta', 'delta']],
+    [{ search: 'expla bet' }, ['beta']],
     [{ state: ['STOPPED'], health: ['SUSPENDED'], active: true }, ['alpha', 'beta', 'delta', 'gamma']],
     [{ health: ['HEALTHY', 'DEGRADED'] }, []],
     [{ active: false }, []],
@@ -248,6 +256,18 @@ describe('a caller sees only what they may', () => {
       byService: null,
       node: null,
     });
+  });
+
+  test('a filter by a namespace that is not visible looks like one by an empty one', async () => {
+    const list = `query ($filter: ServiceRunFilter) { serviceRuns(filter: $filter) {
+      totalCount freshness nodes { id } edges { cursor }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
+    const filtered = (filter: object) => guest.query(list, { filter });
+    const empty = await filtered({ namespace: ['nowhere'] });
+    expect(empty.data?.['serviceRuns']).toMatchObject({ totalCount: 0, nodes: [], edges: [] });
+    for (const filter of [{ namespace: ['vault'] }, { search: 'delta' }, { namespace: ['vault'], project: ['bank'] }]) {
+      expect(await filtered(filter)).toEqual(empty);
+    }
   });
 
   const mutations: [string, object][] = [

@@ -69,6 +69,27 @@ describe('serviceRunLogs', () => {
     expect(lines).toHaveLength(1);
   });
 
+  test('since leaves out what was written before, with and without follow', async () => {
+    await visit('/early');
+    const told: Lines['serviceRunLogs'][] = [];
+    for await (const { data } of subscribe(', follow: false')) if (data) told.push(data.serviceRunLogs);
+    const early = told.findLastIndex(({ line }) => line === '/early');
+    // Times are told to the millisecond, and are asked for by the second.
+    const next = new Date(Math.ceil((Date.parse(told[early]?.at ?? '') + 1) / 1000) * 1000).toISOString();
+    const late = async () => {
+      await visit('/late');
+      const data = await server.data<{ serviceRun: { logs: string } }>(
+        `{ serviceRun(by: ${by}) { logs(since: "${next}") } }`,
+      );
+      return data.serviceRun.logs;
+    };
+    await expect.poll(late, { timeout: 10_000 }).toContain('/late');
+    expect(await late()).not.toContain('/early');
+    const stream = subscribe(`, since: "${next}"`);
+    expect((await stream.next()).value.data.serviceRunLogs.line).toBe('/late');
+    await stream.return?.();
+  });
+
   test.each([
     [', tailLines: 0', 'INVALID tailLines OUT_OF_RANGE'],
     [', pod: "other"', 'INVALID pod NO_SUCH_POD'],

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServerProcess, serverEnvironment, startProcess } from '../commands/process.ts';
 import type { Balancer } from './balancer.ts';
 
@@ -54,8 +55,10 @@ export async function startReplica(
     async restart() {
       const began = performance.now();
       running.child.kill('SIGTERM');
-      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections.
-      await Promise.race([notReady(url).then(() => balancer.connections(url, 2)), running.ended]);
+      // Endpoints are removed some time after a Pod has begun to end: until then it gets new connections. Whether any come
+      // or not, that is over long before the time that the server was told.
+      const late = notReady(url).then(() => balancer.connections(url, 2));
+      await Promise.race([late, sleep(settings.drainMs / 2, undefined, { ref: false })]);
       balancer.remove(url);
       const secondsToLeave = (performance.now() - began) / 1000;
       const exitCode = await running.ended;

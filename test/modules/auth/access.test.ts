@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Metrics } from '../../../src/modules/metrics/service.ts';
 import { type TestClock, createTestClock } from '../../faults/test-clock.ts';
 import { bindings, clusterRoles } from './cluster-front.ts';
 import { type World, startWorld } from './world.ts';
@@ -91,6 +92,29 @@ describe('decisions of the cluster', () => {
     for (const names of await Promise.all(answers)) expect(names).toHaveLength(2);
     expect(asked()).toEqual(['get deployments', 'list deployments']);
   });
+});
+
+test('the questions are counted by what was answered', async () => {
+  const counted = async () => {
+    const text = await (await fetch(world.server.modules.use(Metrics).url ?? '')).text();
+    const count = (answer: string) =>
+      Number(new RegExp(`^slipway_access_reviews_total\\{answer="${answer}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+    return ['allowed', 'denied', 'failed'].map(count);
+  };
+  const added = async (sub: string) => {
+    const before = await counted();
+    await seen(sub);
+    return (await counted()).map((count, at) => count - (before[at] ?? 0));
+  };
+  expect(await added('kim')).toEqual([2, 0, 0]);
+  world.front.state.rbac = () => false;
+  const [given, refused] = await added('lea');
+  expect(given).toBe(0);
+  expect(refused).toBe(asked().length - 2);
+  world.front.state.fault = (response) => void response.writeHead(500).end();
+  const [allowed, denied, failed] = await added('max');
+  expect([allowed, denied]).toEqual([0, 0]);
+  expect(failed).toBeGreaterThan(0);
 });
 
 describe('while the cluster can not be asked', () => {

@@ -49,7 +49,7 @@ export async function startWorld({ modules = builtinModules, auth, watchedNamesp
   });
   const server = await createServer({
     modules,
-    config: { auth: { issuer: issuer.url, audience: [audience], ...auth } },
+    config: { auth: { issuer: issuer.url, audience: [audience], ...auth }, metrics: { port: 0 } },
     ...{ cluster, port: 0, dataDir, log, clock },
   });
   stops.push(() => server.stop());

@@ -88,11 +88,10 @@ describe.each(clusters)('on %s', (_, open) => {
     await make('losing');
     const well = await isWell('losing');
     const events = product.subscribe<HealthEvent>(subscription, { namespace: [namespace] });
-    const next = async () => (await nextOf(events)).serviceHealthChanged;
-    for (let event = await next(); event.type !== 'SYNCED'; ) event = await next();
+    while ((await nextOfRuns(events)).type !== 'SYNCED');
     const metadata = { annotations: { [annotations.state]: 'not-ready' } };
     await cluster.kube.patch(pods, well.pods[0]?.name ?? '', namespace, { metadata });
-    const event = await next();
+    const event = await nextOfRuns(events);
     expect(event).toMatchObject({ type: 'CHANGED', previous: 'HEALTHY', serviceRun: { name: 'losing' } });
     expect(event.serviceRun?.status.health).not.toBe('HEALTHY');
     await events.return?.();

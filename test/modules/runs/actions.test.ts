@@ -26,9 +26,7 @@ test('the actions of a run are those that make sense now and that the caller may
   Object.assign(may, allowed);
   const input = { name: 'web', ports: [{ port: 8000 }], process: answering('hello'), readinessPath: '/' };
   const made = await server.data<{ runService: { serviceRun: { id: string } } }>(run, { input });
-  await expect
-    .poll(() => actionsOf(server), { timeout: 15_000 })
-    .toEqual(['INVOKE', 'SCALE', 'STOP', 'RESTART', 'DELETE', 'EXPOSE']);
+  await expect.poll(() => actionsOf(server)).toEqual(['INVOKE', 'SCALE', 'STOP', 'RESTART', 'DELETE', 'EXPOSE']);
   delete may.act;
   expect(await actionsOf(server)).toEqual(['INVOKE', 'EXPOSE']);
   delete may.expose;
@@ -37,5 +35,5 @@ test('the actions of a run are those that make sense now and that the caller may
   expect(await actionsOf(server)).toEqual([]);
   Object.assign(may, allowed);
   await server.data(stop, { id: made.runService.serviceRun.id });
-  await expect.poll(() => actionsOf(server), { timeout: 15_000 }).toEqual(['SCALE', 'RESUME', 'DELETE', 'EXPOSE']);
+  await expect.poll(() => actionsOf(server)).toEqual(['SCALE', 'RESUME', 'DELETE', 'EXPOSE']);
 });

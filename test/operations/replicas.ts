@@ -75,5 +75,7 @@ async function notReady(url: string): Promise<void> {
   for (;;) {
     const answer = await fetch(`${url}/readyz`).catch(() => null);
     if (answer?.status !== 200) return;
+    // As a probe, which leaves the server time for others.
+    await sleep(50);
   }
 }

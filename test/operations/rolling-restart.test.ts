@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +29,7 @@ afterAll(async () => {
 
 test('a replica is replaced under load, and no request is lost', async () => {
   const body = JSON.stringify({ query: '{ viewer { name } cluster { freshness } }' });
-  const load = startLoad(balancer.url, { keeping: 4, opening: 2, next: () => body });
+  const load = startLoad(balancer.url, { keeping: 4, opening: 2, next: () => delay(5, body) });
   await load.more(50);
   expect((await replicas[0]?.restart())?.exitCode).toBe(0);
   await load.more(50);

@@ -1,4 +1,4 @@
-import { brotliCompressSync, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InvokeServer, type PlayedRun, type Way } from './surface.ts';
 import { type Script, answer, flood } from './upstream.ts';
@@ -164,12 +164,13 @@ export function hostileAnswersContract({ open, reach }: Way): void {
 
   describe('bodies that are too large or damaged', () => {
     const zeros = Buffer.alloc(200_000_000, 'a');
+    const gzipped = gzipSync(zeros);
     test.each([
-      ['gzip', gzipSync(zeros)],
+      ['gzip', gzipped],
       ['deflate', deflateRawSync(zeros)],
-      ['br', brotliCompressSync(zeros)],
+      ['br', brotliCompressSync(zeros, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })],
       ['zstd', zstdCompressSync(zeros)],
-      ['gzip, gzip', gzipSync(gzipSync(zeros))],
+      ['gzip, gzip', gzipSync(gzipped)],
     ])('a %s bomb is stopped at the cap', async (encoding, body) => {
       expect(body.length).toBeLessThan(200_000);
       const { outcome, message, response } = await called(answer(body, { 'content-encoding': encoding }));

@@ -1,0 +1,4 @@
+import { operations } from './failures/cases.ts';
+import { failuresOf } from './failures/suite.ts';
+
+failuresOf(operations.filter(({ from, to }) => from && to));

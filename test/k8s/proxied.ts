@@ -31,7 +31,7 @@ export async function open(
   await writeKubeconfig(server, { path, user, cluster: { ...(server.startsWith('https') && ca), ...cluster } });
   const transport = createTransport({
     ...readKubeconfig({ paths: path, environment, clock }),
-    ...{ connectTimeoutMs: 5_000, headersTimeoutMs: 5_000 },
+    ...{ connectTimeoutMs: 60_000, headersTimeoutMs: 60_000 },
   });
   return { ...transport, [Symbol.asyncDispose]: () => transport.close() };
 }

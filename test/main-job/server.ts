@@ -17,7 +17,14 @@ export async function createMachine() {
   const machine = {
     folder,
     dataDir,
-    environment: (more: Record<string, string> = {}) => serverEnvironment(dataDir, more),
+    environment: (more: Record<string, string> = {}) =>
+      serverEnvironment(dataDir, {
+        // A busy machine may take long.
+        SLIPWAY_INVOKE_CONNECT_TIMEOUT_MS: '60000',
+        SLIPWAY_INVOKE_FIRST_BYTE_TIMEOUT_MS: '60000',
+        SLIPWAY_INVOKE_TIMEOUT_MS: '120000',
+        ...more,
+      }),
     async start(demo = false): Promise<ApiClient> {
       server = await startProcess(machine.environment({ SLIPWAY_DEMO: String(demo) }));
       return createApiClient(server.ready.graphql);

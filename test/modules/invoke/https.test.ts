@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BootError } from '../../../src/boot-error.ts';
 import { createAuthority } from '../../k8s/certificates.ts';
+import { type HeldClock, holdTimers } from './held-clock.ts';
 import { type InvokeServer, type Invocation, errorsOf, invocationFields, startInvokeServer } from './surface.ts';
 import { answer } from './upstream.ts';
 
@@ -12,9 +13,14 @@ const nameOf = (service: string) => `${service}.default.svc`;
 const certificateFor = (...names: string[]) => authority.forServer({ names, addresses: [] });
 const untrusted = 'The certificate of the service is not one that is trusted here for its name.';
 
+/** Nothing else takes so long, so that its timer can be told apart. */
+const connectTimeoutMs = 2011;
+
 let server: InvokeServer;
+let clock: HeldClock;
 beforeAll(async () => {
-  server = await startInvokeServer({ config: { invoke: { tlsAuthorities: authority.cert, connectTimeoutMs: 500 } } });
+  clock = holdTimers(connectTimeoutMs);
+  server = await startInvokeServer({ clock, config: { invoke: { tlsAuthorities: authority.cert, connectTimeoutMs } } });
 });
 afterAll(() => server.stop());
 
@@ -100,7 +106,9 @@ describe('a service whose port is https', () => {
 
   test('that is not encrypted after all gets no request', async () => {
     const run = await server.play(newName(), answer('plain'), { portName: 'https' });
-    expect(await server.call(run)).toMatchObject(unreachable('The service took no connection within 500 ms.'));
+    const call = server.call(run);
+    await clock.fire(connectTimeoutMs);
+    expect(await call).toMatchObject(unreachable('The service took no connection within 2011 ms.'));
     expect(run.upstream.requests.join('')).not.toContain('GET');
     const { address, port } = run.upstream;
     await run.upstream[Symbol.asyncDispose]();

@@ -131,8 +131,11 @@ export interface Way {
 /** Pods of the embedded cluster. */
 export const embedded: Way = { reach: 'direct', open: startInvokeServer };
 
+/** Where they are not what a test is about, they only end what hangs. */
+const patient = { connectTimeoutMs: 60_000, firstByteTimeoutMs: 60_000, timeoutMs: 120_000 };
+
 /** A server with runs and invoke, where tests play services. */
-export async function startInvokeServer(options: InvokeServerOptions = {}): Promise<InvokeServer> {
+export async function startInvokeServer({ config = {}, ...options }: InvokeServerOptions = {}): Promise<InvokeServer> {
   const probe: { runs?: Runs } = {};
   const spy = defineModule({
     name: 'spy',
@@ -141,7 +144,11 @@ export async function startInvokeServer(options: InvokeServerOptions = {}): Prom
       probe.runs = deps.runs;
     },
   });
-  const server = await startTestServer({ ...options, modules: [...(options.modules ?? []), runs, invoke, spy] });
+  const server = await startTestServer({
+    ...options,
+    modules: [...(options.modules ?? []), runs, invoke, spy],
+    config: { ...config, invoke: { ...patient, ...(config['invoke'] as object | undefined) } },
+  });
   const views = probe.runs;
   if (!views) throw new Error('the runs module did not start');
   const { cluster } = server;

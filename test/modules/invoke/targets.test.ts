@@ -32,7 +32,7 @@ async function tried(run: { id: string }, input: object = {}): Promise<string> {
 
 /** Waits until the caches have seen what a test wrote. */
 const seen = async (resource: typeof endpointSlices | typeof pods | typeof services, object: object) => {
-  expect(await server.cluster.cache(resource as typeof pods).seen(object as never, { timeoutMs: 15_000 })).toBe(true);
+  expect(await server.cluster.cache(resource as typeof pods).seen(object as never, { timeoutMs: 100_000 })).toBe(true);
 };
 
 interface SliceParts {
@@ -174,7 +174,7 @@ describe('between the check and the connection', () => {
         ? await server.kube.delete(pods, `${name}-1`, namespace, { gracePeriodSeconds: 0 })
         : await server.kube.delete(services, name, namespace);
     const cache = server.cluster.cache((kind === 'Pod' ? pods : services) as typeof pods);
-    expect(await cache.seen(deleted as never, { deleted: true, timeoutMs: 15_000 })).toBe(true);
+    expect(await cache.seen(deleted as never, { deleted: true, timeoutMs: 100_000 })).toBe(true);
     held.go();
     const { outcome, message } = await call;
     expect({ outcome, message }).toEqual({
@@ -195,7 +195,7 @@ describe('between the check and the connection', () => {
     expect((await server.call(run)).response?.body).toBe('old');
     const old = await server.kube.get(pods, `${name}-1`, namespace);
     const gone = await server.kube.delete(pods, `${name}-1`, namespace, { gracePeriodSeconds: 0 });
-    expect(await server.cluster.cache(pods).seen(gone, { deleted: true, timeoutMs: 15_000 })).toBe(true);
+    expect(await server.cluster.cache(pods).seen(gone, { deleted: true, timeoutMs: 100_000 })).toBe(true);
     const { resourceVersion: _, ...metadata } = old.metadata;
     const created = await server.kube.create(pods, { ...old, metadata });
     await server.kube.replace(pods, { ...created, status: old.status ?? {} }, { subresource: 'status' });

@@ -83,13 +83,14 @@ export async function createServer(options: ServerOptions): Promise<RunningServe
   const { drainMs = 0 } = options;
   const plan = await planModules(options.modules, options.config);
   const atMost = { ...requestLimits, ...options.requestLimits };
-  const schema = buildSchema(
-    plan.modules.map(({ module }) => module),
-    atMost,
-  );
+  // First of all: while the rest is made, the API server has the first lists to prepare.
   const cluster = await options.cluster.open(plan.watches);
   let modules: StartedModules | undefined;
   try {
+    const schema = buildSchema(
+      plan.modules.map(({ module }) => module),
+      atMost,
+    );
     modules = await startModules(plan, { cluster, clock, log, dataDir });
     checkListener({ host, allowedHosts, allowedOrigins, mode: cluster.mode }, modules.find(Auth));
     const source = { modules, cluster, clock, log };

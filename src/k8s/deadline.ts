@@ -7,6 +7,8 @@ export interface SilenceGuard {
   /** It aborted because of silence. */
   readonly expired: boolean;
   heard(): void;
+  /** From now on it counts anew. */
+  restart(): void;
   /** Must be called in the end: lets go of timer and parent. */
   clear(): void;
 }
@@ -46,6 +48,11 @@ export function guardSilence(clock: Clock, parent: AbortSignal, ms: number, grac
     },
     heard() {
       heard = true;
+    },
+    restart() {
+      cancel();
+      silentMs = 0;
+      cancel = clock.after(ms, listen);
     },
     clear() {
       cancel();

@@ -31,6 +31,8 @@ export interface Recovery {
 /** A watch that lasted this long was a good one. */
 export const goodWatchMs = 5_000;
 const longestWaitMs = 60_000;
+/** So often a server that is there again is asked at short intervals: some kinds it serves later than others. */
+const asksOfReturned = 6;
 
 export function createRecovery(clock: Clock, random: () => number, outage: Outage): Recovery {
   const backoff = createBackoff(random);
@@ -40,6 +42,8 @@ export function createRecovery(clock: Clock, random: () => number, outage: Outag
   let serverErrors = 0;
   /** The server could not be reached the last time. */
   let unreachable = false;
+  /** How many of those are left. */
+  let asksLeft = 0;
   let waitMs = 0;
   /** Nothing but time helps. */
   let alone = false;
@@ -61,10 +65,14 @@ export function createRecovery(clock: Clock, random: () => number, outage: Outag
       const expired = phase === 'watch' && isExpired(error);
       if (phase === 'watch' && lasted >= goodWatchMs && !expired) rest();
       // It answers again, though not yet as it should: that will soon be over.
-      if (unreachable && error.status > 0) backoff.reset();
+      if (unreachable && error.status > 0) {
+        backoff.reset();
+        asksLeft = asksOfReturned;
+      }
       unreachable = error.status === 0;
       const soon = expired && relists.failures === 0;
-      const wait = (expired ? relists : backoff).next();
+      const wait = expired ? relists.next() : asksLeft > 0 ? backoff.least() : backoff.next();
+      asksLeft = Math.max(0, asksLeft - 1);
       const asked = error.retryAfterMs === undefined ? 0 : error.retryAfterMs + random() * 1000;
       alone = expired || error.status === 429 || asked > 0;
       // A server that is too busy knows for how long: longer is no help to it.

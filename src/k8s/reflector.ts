@@ -67,12 +67,11 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const recovery = createRecovery(clock, random, options.outage);
   const settled = Promise.withResolvers<void>();
   const replays = createReplays();
-  const objects = () => writer.count(scope);
   const status = createWatchStatus({
     resource: resourceName(resource),
     namespace,
     optional,
-    objects,
+    objects: () => writer.count(scope),
     clock,
     log,
     onChange() {
@@ -138,8 +137,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     const seconds = 8 + Math.floor(random() * 4);
     const distrusted = new AbortController();
     distrust = () => distrusted.abort();
-    const either = AbortSignal.any([signal, distrusted.signal]);
-    const guard = guardSilence(clock, either, seconds * 1000, graceMs);
+    const guard = guardSilence(clock, AbortSignal.any([signal, distrusted.signal]), seconds * 1000, graceMs);
     const began = clock.now();
     events = 0;
     try {
@@ -168,7 +166,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       query: { watch: true, resourceVersion: version, allowWatchBookmarks: true, timeoutSeconds },
       signal: guard.signal,
     });
-    heard();
+    // From here on the server counts the seconds; one that is just starting may have answered late.
+    guard.restart();
+    status.heard();
     status.opened();
     for await (const event of watchEvents<T>(body, heard, (line) => entry.readEvent(line))) take(event);
   }

@@ -237,6 +237,22 @@ describe('a server that refuses', () => {
     expect(watching.cluster.freshness.state).toBe('FRESH');
   });
 
+  test('fault 21: of what a server that is there again serves later than the rest, it is soon known that it does', async () => {
+    await using watching = await startWatching({ prepare, random: () => 0.999 });
+    const { api, clock } = watching;
+    await watching.ready();
+    api.always((exchange) => exchange.reset());
+    api.disconnect();
+    await watching.pass(20_000);
+    const requests = api.requests.length;
+    api.always((exchange) => exchange.status(503, 'ServiceUnavailable'));
+    await watching.flow(() => api.requests.length > requests, 4_500);
+    const answers = clock.now();
+    await watching.flow(() => clock.now() >= answers + 5_000, 6_000);
+    api.always(null);
+    await watching.converged(2_500);
+  });
+
   test('fault 15: a burst of 503 is over within 5 s', async () => {
     await using watching = await startWatching({ prepare });
     const { api } = watching;

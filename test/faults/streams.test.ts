@@ -45,6 +45,25 @@ describe('a stream that ends', () => {
     expect(watching.check()).toEqual([]);
   });
 
+  test('fault 21: a watch that a starting server answers late lasts as long as any other', async () => {
+    await using watching = await startWatching({ prepare });
+    const { api, clock } = watching;
+    await watching.ready();
+    const lasted: number[] = [];
+    api.onWatch((exchange) => {
+      clock.after(7_000, () => {
+        const began = clock.now();
+        exchange.response.once('close', () => lasted.push(clock.now() - began));
+        exchange.serve();
+      });
+    });
+    api.disconnect();
+    await watching.flow(() => lasted.length > 0, 30_000);
+    expect(lasted[0]).toBeGreaterThanOrEqual(8_000);
+    expect(watching.watchState().error).toBeNull();
+    await watching.converged();
+  });
+
   test('fault 3: a request for a watch or a list that is never answered is given up too', async () => {
     await using watching = await startWatching({ prepare });
     const { api } = watching;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { type KubeEvent, deployments, events, services } from '../../../src/k8s/resources.ts';
 import type { KubeClient } from '../../../src/k8s/cluster.ts';
 import { globalId } from '../../../src/schema/ids.ts';
@@ -193,6 +194,16 @@ describe('serviceRun', () => {
     expect(data.serviceRun['manifests']).toContain('kind: Deployment');
     expect(JSON.stringify(data)).not.toContain('tell-nobody');
   });
+});
+
+test('manifests are the same in YAML and JSON', async () => {
+  const query = '{ serviceRun(by: { runId: "a1" }) { yaml: manifests json: manifests(format: JSON) } }';
+  const { serviceRun } = await server.data<{ serviceRun: { yaml: string; json: string } }>(query);
+  const { kind, items } = JSON.parse(serviceRun.json) as { kind: string; items: { kind: string }[] };
+  expect(kind).toBe('List');
+  expect(parseAllDocuments(serviceRun.yaml).map((document) => document.toJS())).toEqual(items);
+  expect(items.map((item) => item.kind)).toEqual(['Deployment', 'Service']);
+  expect(serviceRun.json).not.toContain('tell-nobody');
 });
 
 describe('events', () => {

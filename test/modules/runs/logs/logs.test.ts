@@ -92,6 +92,19 @@ describe('serviceRunLogs', () => {
     await stream.return?.();
   });
 
+  test('of one Pod and container', async () => {
+    const { pods } = await server.until('chatty', () => true);
+    const args = `pod: "${pods[0]?.name}", container: "main"`;
+    const { serviceRun } = await server.data<{ serviceRun: { logs: string; all: string } }>(
+      `{ serviceRun(by: ${by}) { logs(${args}) all: logs } }`,
+    );
+    expect(serviceRun.logs).toBe(serviceRun.all);
+    expect(serviceRun.logs).toMatch(/^up\n/);
+    const told: string[] = [];
+    for await (const { data } of subscribe(`, ${args}, follow: false`)) told.push(data?.serviceRunLogs.line ?? '');
+    expect(`${told.join('\n')}\n`).toBe(serviceRun.logs);
+  });
+
   test.each([
     [', tailLines: 0', 'INVALID tailLines OUT_OF_RANGE'],
     [', pod: "other"', 'INVALID pod NO_SUCH_POD'],

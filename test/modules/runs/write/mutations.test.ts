@@ -231,6 +231,29 @@ describe('scale, stop, resume', () => {
     expect((await deployment()).metadata.name).toBe(name);
   });
 
+  const dryRuns: [action: string, replicas: number, shown: RegExp][] = [
+    ['stopServiceRun', 2, /slipway.dev\/replicas: "2"[\s\S]*replicas: 0/],
+    ['resumeServiceRun', 0, /replicas: 1/],
+    ['restartServiceRun', 2, /kubectl.kubernetes.io\/restartedAt/],
+  ];
+  test.each(dryRuns)(
+    'a dry run of %s shows what it would write, and writes nothing',
+    async (action, replicas, shown) => {
+      const { serviceRun } = await call(run, { name, image: 'shop:1', ports: [{ port: 80 }], replicas });
+      const id = serviceRun?.id ?? '';
+      const { spec } = await deployment();
+      const preview = await call(act(action), { id, dryRun: true });
+      expect(preview.manifests).toMatch(shown);
+      const { serviceRun: resolved } = await server.data<{ serviceRun: object | null }>(
+        'query ($id: ID!) { serviceRun(by: { id: $id }) { id } }',
+        { id: preview.serviceRun?.id },
+      );
+      expect(resolved).toBeNull();
+      const after = await deployment();
+      expect([after.spec, after.metadata.annotations?.['slipway.dev/replicas']]).toEqual([spec, undefined]);
+    },
+  );
+
   test('a stopped run can not be restarted', async () => {
     const id = await asleep();
     expect(errorsOf(await server.query(act('restartServiceRun'), { input: { id } }))).toEqual(['NOT_READY id STOPPED']);

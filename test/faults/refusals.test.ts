@@ -251,6 +251,7 @@ describe('a server that refuses', () => {
     await watching.flow(() => clock.now() >= answers + 5_000, 6_000);
     api.always(null);
     await watching.converged(2_500);
+    expect(watching.check()).toEqual([]);
   });
 
   test('fault 15: a burst of 503 is over within 5 s', async () => {

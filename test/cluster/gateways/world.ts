@@ -63,7 +63,7 @@ export async function createWorld(kubeconfig: string) {
       /** Another server, with other settings of the module. Every server opens what is closed, so it must end with its test. */
       startSlipway: start,
       addService: (name: string, namespace: string) => envoy.addService(name, namespace),
-      ask: (host: string, path: string, ask: Ask = {}) => send(envoy, host, path, ask),
+      ask: (host: string, path: string, ask: Ask = {}) => answered(() => send(envoy, host, path, ask)),
       async startIssuer() {
         const issuer = await startIssuer(network.host, authority);
         stops.push(() => issuer.stop());
@@ -159,6 +159,17 @@ export function send(
     request.once('error', reject);
     request.end(body);
   });
+}
+
+/** Envoy resets what waits at a listener that it replaces. That lets nobody through, and is no answer: so it is asked again. */
+async function answered(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+    }
+  }
 }
 
 /** Envoy takes over what the controller gives it in its own time: asked again until the answer is as wanted. */

@@ -1,122 +1,54 @@
-// Connections that do not read beside healthy ones, while single runs change and while all of them change at once. What a
-// paused one costs is the difference to the same server, warm, before they were paused.
+// 100 connections that do not read beside 100 healthy ones, in two parts, each with a server of its own:
+//
+// Cost. The paused ones ask for events of 32 KiB, and runs change as fast as the server goes, so that all there is room for
+// is full; then 5,000 runs change at once. What each of them costs is the difference to the same server, warm, before they
+// were paused. Memory is only exact after garbage was collected, which holds everybody up: so here no delay is measured, and
+// how long others wait while everything changes at once is measured afterwards, beside others that do not read.
+//
+// Delay. What the healthy ones notice of it, at a rate that a large cluster has: 100 changes a second, told with all that a
+// list of runs shows. One in eight is of a run whose events are 128 KiB for the paused ones, which fills their connections
+// within some seconds. From the moment they stop reading until all of them are closed every change counts, for each of the
+// healthy ones, from the order to the API server until it has been read, also one that was merged into a later one. Beside
+// it the same for as long before there are any paused ones. Nothing collects garbage but the server itself.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { type FakeCluster, startFakeCluster } from './rig/fake-cluster.ts';
 import { type Figure, ms, quantile, report, round, scaled } from './rig/figures.ts';
-import {
-  type HealthEvent,
-  type Subscribe,
-  type Subscriber,
-  subscribe,
-  subscribeAll,
-  subscribeSse,
-  subscription,
-} from './rig/subscriber.ts';
+import { type Subscribe, type Subscriber, subscribe, subscribeSse, subscription } from './rig/subscriber.ts';
+import { Changes, Client, isBehind, losers, openAll, reached } from './rig/told.ts';
 
 const paused = scaled(100);
 const healthy = scaled(100);
-/** All of them change in one tick. */
-const runs = 5_000;
-/** Those that change one by one. Their events fill what the system keeps for a connection within a second or two. */
-const fat = 100;
-const bytes = 32_768;
-const changesPerSecond = 100;
-/** From when on those that do not read see everything change at once. */
-const relistAfterMs = 2_500;
-/** Before the first of them is closed. */
-const measureUntilMs = 10_500;
 /** Until then all must be closed. A client that comes to itself just before the server would cut it learns why. */
 const resumeAfterMs = 15_000;
 const large = subscription.replace('serviceRun { name', 'serviceRun { name spec { args }');
 
-/** What one client knows: of each run the last number in its message. */
-class Client {
-  readonly known = new Map<string, number>();
-  cursor: string | null = null;
-  told = 0;
+interface Transport {
+  name: string;
+  open: Subscribe;
+  /** That a connection ends with which is too slow. */
+  code: number | null;
+}
+const transports: readonly Transport[] = [
+  { name: 'WebSocket', open: subscribe, code: 4410 },
+  { name: 'SSE', open: subscribeSse, code: null },
+];
 
-  readonly #changed: (nonce: number) => void;
-
-  constructor(changed: (nonce: number) => void = () => {}) {
-    this.#changed = changed;
-  }
-
-  take = ({ type, cursor, id, coalesced, serviceRun }: HealthEvent): void => {
-    this.cursor = cursor;
-    if (type === 'RESET') this.known.clear();
-    if (id === null || !serviceRun) return;
-    const nonce = Number(/back (\d+)/.exec(serviceRun.status.message ?? '')?.[1] ?? 0);
-    this.known.set(serviceRun.name, nonce);
-    if (type !== 'CHANGED') return;
-    this.told += coalesced + 1;
-    this.#changed(nonce);
+/** Counts how connections end. */
+function endsOf(subscribers: readonly Subscriber[]) {
+  const codes = new Map<number | null, number>();
+  const all = Promise.all(
+    subscribers.map(({ closed }) => closed.then((code) => codes.set(code, (codes.get(code) ?? 0) + 1))),
+  );
+  return {
+    all,
+    told: () => [...codes].map(([code, count]) => `${count} × ${code ?? 'no code'}`).join(', ') || 'none',
   };
 }
 
-/** Changes the cluster, and knows what everybody should have been told. */
-class Changes {
-  readonly truth = new Map<string, number>();
-  /** From a change to each who was told. */
-  readonly delays: number[] = [];
-  #nonce = 0;
-  readonly #cluster: FakeCluster;
-  readonly #sentAt = new Map<number, number>();
-
-  constructor(cluster: FakeCluster) {
-    this.#cluster = cluster;
-  }
-
-  told = (nonce: number): void => {
-    const sent = this.#sentAt.get(nonce);
-    if (sent !== undefined) this.delays.push(performance.now() - sent);
-  };
-
-  async oneByOne(until: number): Promise<void> {
-    while (performance.now() < until) {
-      const began = performance.now();
-      const nonce = ++this.#nonce;
-      this.#sentAt.set(nonce, began);
-      this.truth.set(`run-${nonce % fat}`, nonce);
-      await this.#cluster.touch(nonce % fat, nonce);
-      await sleep(Math.max(0, 1000 / changesPerSecond - (performance.now() - began)));
-    }
-  }
-
-  async allAtOnce(): Promise<void> {
-    const nonce = ++this.#nonce;
-    for (let index = 0; index < runs; index++) this.truth.set(`run-${index}`, nonce);
-    await this.#cluster.relist(nonce);
-  }
-}
-
-/** Opens clients behind the first one's cursor: nobody needs the whole snapshot again. */
-async function openAll(
-  open: Subscribe,
-  { graphql }: FakeCluster,
-  clients: readonly Client[],
-  { query, after }: { query?: string; after?: string | null } = {},
-): Promise<Subscriber[]> {
-  return subscribeAll(clients.length, (index) => {
-    const client = clients[index] ?? new Client();
-    return open(graphql, client.take, client.cursor ?? after, query);
-  });
-}
-
-/** Resolves when each knows the truth, or nothing has come for half a minute. */
-async function reached(clients: readonly Client[], { truth }: Changes): Promise<void> {
-  const waiting = new Set(clients);
-  for (let [before, quiet] = [-1, 0]; quiet < 600; ) {
-    for (const client of waiting) {
-      if (!equal(client.known, truth)) break;
-      waiting.delete(client);
-    }
-    if (waiting.size === 0) return;
-    const told = clients.reduce((sum, client) => sum + client.told, 0);
-    quiet = told === before ? quiet + 1 : 0;
-    before = told;
-    await sleep(50);
-  }
+/** Whoever was not ended by then is still open. */
+async function ended({ all }: ReturnType<typeof endsOf>): Promise<void> {
+  await Promise.race([all, sleep(10_000)]);
 }
 
 /** How long others wait for a small answer meanwhile. */
@@ -136,85 +68,156 @@ async function whileAsking<T>({ graphql }: FakeCluster, work: Promise<T>): Promi
   return { result: await ended, waits };
 }
 
-const equal = (one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): boolean =>
-  one.size === other.size && [...other].every(([name, nonce]) => one.get(name) === nonce);
-
-async function figuresOf(name: string, open: Subscribe, code: number | null): Promise<Figure[]> {
-  await using cluster = await startFakeCluster(runs, { fat, bytes });
+/** A server, its healthy readers, and who changes what they read. */
+async function world({ open }: Transport, runs: number, fat: { fat: number; bytes: number }, query?: string) {
+  const cluster = await startFakeCluster(runs, fat);
   const changes = new Changes(cluster);
   const good = Array.from({ length: healthy }, () => new Client(changes.told));
   const bad = Array.from({ length: paused }, () => new Client());
   const [first = new Client(), ...others] = good;
-  const one = await openAll(open, cluster, [first]);
-  const healthyOnes = [...one, ...(await openAll(open, cluster, others, { after: first.cursor }))];
-
+  const options = query === undefined ? {} : { query };
+  const reading = await openAll(open, cluster, [first], options);
+  reading.push(...(await openAll(open, cluster, others, { ...options, after: first.cursor })));
   // Warm: everything has changed once, and what is kept for those who come back is full.
-  await changes.allAtOnce();
+  await changes.allAtOnce(runs);
   await reached(good, changes);
-  await changes.oneByOne(performance.now() + 4_000);
-  await reached(good, changes);
-  const without = changes.delays.splice(0);
+  return {
+    ...{ cluster, changes, good, bad },
+    /** Those that will not read. */
+    stuck: () => openAll(open, cluster, bad, { query: large, after: first.cursor }),
+    async [Symbol.asyncDispose]() {
+      for (const { socket } of reading) socket.terminate();
+      await cluster[Symbol.asyncDispose]();
+    },
+  };
+}
 
-  const stuck = await openAll(open, cluster, bad, { query: large, after: first.cursor });
-  const codes = new Map<number | null, number>();
-  for (const { closed } of stuck) void closed.then((given) => codes.set(given, (codes.get(given) ?? 0) + 1));
+/** So long runs change one by one, until all of them change at once. */
+const fillMs = 2_500;
+/** Before the first of the paused ones is closed. */
+const measureUntilMs = 10_500;
+
+async function cost(transport: Transport): Promise<Figure[]> {
+  const [runs, fat] = [5_000, 100];
+  await using all = await world(transport, runs, { fat, bytes: 32_768 });
+  const { cluster, changes, good, bad } = all;
+  await changes.fast(performance.now() + fillMs, (index) => index % fat);
+  await reached(good, changes);
+
+  const stuck = await all.stuck();
+  const ends = endsOf(stuck);
   const { memory: before } = await cluster.report('collect');
   const pausedAt = performance.now();
   for (const { socket } of stuck) socket.pause();
-  const resumed = sleep(resumeAfterMs).then(() => {
-    for (const { socket } of stuck) socket.resume();
-  });
-  await changes.oneByOne(pausedAt + relistAfterMs);
+  await changes.fast(pausedAt + fillMs, (index) => index % fat);
+  await changes.allAtOnce(runs);
+  await sleep(pausedAt + measureUntilMs - performance.now());
+  const { memory: during } = await cluster.report('collect');
+  await sleep(pausedAt + resumeAfterMs - performance.now());
+  for (const { socket } of stuck) socket.resume();
+  await ended(ends);
   await reached(good, changes);
+  const lost = losers(good, changes);
+  const again = await openAll(transport.open, cluster, bad);
+  const behind = bad.filter((client) => isBehind(client, changes)).length;
+  for (const { socket } of again) socket.pause();
   const relistedAt = performance.now();
-  const told = changes.allAtOnce().then(async () => {
+  const told = changes.allAtOnce(runs).then(async () => {
     await reached(good, changes);
     return performance.now() - relistedAt;
   });
-  const asked = whileAsking(cluster, told);
-  await Promise.race([asked, sleep(Math.max(0, pausedAt + measureUntilMs - performance.now()))]);
-  const { memory: during } = await cluster.report('collect');
-  const { result: relistMs, waits } = await asked;
-  await changes.oneByOne(pausedAt + resumeAfterMs);
-  await resumed;
-  const closed = Promise.all(stuck.map((each) => each.closed)).then(() => true);
-  const allClosed = await Promise.race([closed, sleep(30_000, false)]);
-  await reached(good, changes);
-  const all = Math.max(...good.map(({ told }) => told));
-  const lost = good.filter((client) => client.told !== all || !equal(client.known, changes.truth)).length;
-  const again = await openAll(open, cluster, bad);
-  const behind = bad.filter(({ known }) => !equal(known, changes.truth)).length;
-  for (const { socket } of [...healthyOnes, ...stuck, ...again]) socket.terminate();
-
-  const kib = (difference: number): string => `${round(difference / paused / 1024)} KiB`;
-  const figure = (what: string, ours: string, comparedWith = ''): Figure => ({
-    what: `${name}: ${what}`,
-    ours,
-    comparedWith,
-  });
-  const limit = 'allowed: 1024 KiB';
+  const { result: relistMs, waits } = await whileAsking(cluster, told);
+  for (const { socket } of again) socket.terminate();
+  const each = `${round((during.rss - before.rss) / paused / 1024)} KiB`;
   return [
-    figure(`each of ${paused} that do not read, resident memory`, kib(during.rss - before.rss), limit),
+    figure(transport, `each of ${paused} that do not read, resident memory`, each, 'allowed: 1024 KiB'),
     figure(
+      transport,
       `not reading for ${resumeAfterMs / 1000} s: closed, with`,
-      [...codes].map(([given, count]) => `${count} × ${given ?? 'no code'}`).join(', ') +
-        (allClosed ? '' : '; not all'),
-      `${paused} × ${code ?? 'no code'}`,
+      ends.told(),
+      `${paused} × ${transport.code ?? 'no code'}`,
     ),
-    figure('of those, not up to date after resuming by cursor', `${behind}`, '0'),
-    figure(`of ${healthy} healthy ones, those that lost something`, `${lost}`, '0'),
-    figure(
-      'delay of the healthy ones, p99',
-      ms(quantile(changes.delays, 0.99)),
-      `allowed: 250 ms; without the others: ${ms(quantile(without, 0.99))}`,
-    ),
-    figure(`${runs} runs listed anew, all changed: until all healthy ones were told`, ms(relistMs)),
-    figure('a query meanwhile', `p99 ${ms(quantile(waits, 0.99))}, most ${ms(quantile(waits, 1))}`),
+    figure(transport, 'of those, not up to date after resuming by cursor', `${behind}`, '0'),
+    figure(transport, `of ${healthy} healthy ones, those that lost something`, `${lost}`, '0'),
+    figure(transport, `${runs} runs listed anew, all changed: until all healthy ones were told`, ms(relistMs)),
+    figure(transport, 'a query meanwhile', `p99 ${ms(quantile(waits, 0.99))}, most ${ms(quantile(waits, 1))}`),
   ];
 }
 
+const perSecond = 100;
+/** Of so many, the first `fat` with large events; a run changes every four seconds. */
+const active = 800;
+const which = (index: number): number => (index * 101) % active;
+const typical = `subscription ($after: String) { serviceHealthChanged(after: $after) { type cursor id previous coalesced at
+  serviceRun { id name namespace project function kind user labels { key value } createdAt spec { image replicas } status {
+    state health message reasons { code message hint count since object { kind name } } restarts since observedAt
+    replicas { desired ready updated available } service { name url urls { name url } } } } } }`;
+
+async function delay(transport: Transport): Promise<Figure[]> {
+  await using all = await world(transport, 1_000, { fat: active / 8, bytes: 131_072 }, typical);
+  const { cluster, changes, good } = all;
+  changes.delays = [];
+  const idle = await cpuOf(cluster);
+  await changes.steadily(perSecond, performance.now() + resumeAfterMs, which);
+  await reached(good, changes);
+  const alone = await cpuOf(cluster, idle);
+  const without = changes.delays;
+
+  const stuck = await all.stuck();
+  const ends = endsOf(stuck);
+  changes.delays = [];
+  const busy = await cpuOf(cluster);
+  const pausedAt = performance.now();
+  for (const { socket } of stuck) socket.pause();
+  // A paused WebSocket learns of its end when it reads again; the server has left it before.
+  const rate = await changes.steadily(perSecond, pausedAt + resumeAfterMs, which);
+  for (const { socket } of stuck) socket.resume();
+  await reached(good, changes);
+  const together = await cpuOf(cluster, busy);
+  const beside = changes.delays;
+  await ended(ends);
+
+  const late = (delays: number[]) =>
+    `median ${ms(quantile(delays, 0.5))}, p99 ${ms(quantile(delays, 0.99))}, most ${ms(quantile(delays, 1))}`;
+  return [
+    figure(
+      transport,
+      `delay of ${healthy} healthy ones beside ${paused} that do not read, ${round(rate)} changes/s`,
+      late(beside),
+      `allowed: p99 250 ms; alone: ${late(without)}`,
+    ),
+    figure(transport, 'CPU of the server and of this client meanwhile', together, `alone: ${alone}`),
+    figure(transport, 'those that do not read beside them: closed, with', ends.told()),
+    figure(transport, `of ${healthy} healthy ones, those that lost something there`, `${losers(good, changes)}`, '0'),
+  ];
+}
+
+interface Cpu {
+  at: number;
+  server: number;
+  client: number;
+}
+
+/** What server and client have used, or since then, in cores. */
+async function cpuOf(cluster: FakeCluster): Promise<Cpu>;
+async function cpuOf(cluster: FakeCluster, since: Cpu): Promise<string>;
+async function cpuOf(cluster: FakeCluster, since?: Cpu): Promise<Cpu | string> {
+  const { user, system } = process.cpuUsage();
+  const { cpuSeconds } = await cluster.report();
+  const now = { at: performance.now() / 1000, server: cpuSeconds, client: (user + system) / 1e6 };
+  if (!since) return now;
+  const cores = (what: 'server' | 'client') => round((now[what] - since[what]) / (now.at - since.at), 2);
+  return `${cores('server')} and ${cores('client')} cores`;
+}
+
+function figure({ name }: Transport, what: string, ours: string, comparedWith = ''): Figure {
+  return { what: `${name}: ${what}`, ours, comparedWith };
+}
+
 export async function benchSlow(): Promise<Figure[]> {
-  return [...(await figuresOf('WebSocket', subscribe, 4410)), ...(await figuresOf('SSE', subscribeSse, null))];
+  const figures: Figure[] = [];
+  for (const transport of transports) figures.push(...(await cost(transport)), ...(await delay(transport)));
+  return figures;
 }
 
 if (import.meta.main) report(await benchSlow());

@@ -234,7 +234,7 @@ describe('freshness as clients see it', () => {
       health: before.serviceRuns.nodes[0]?.status.health,
       reasons: [{ code: 'STALE' }, ...(before.serviceRuns.nodes[0]?.status.reasons ?? [])],
     });
-    expect((await server.ready()).status).toBe(200);
+    expect((await server.probe('/readyz')).status).toBe(200);
 
     await api.start();
     expect(await told()).toBe('FRESH');
@@ -264,13 +264,18 @@ describe('freshness as clients see it', () => {
       withOneRun(api);
       api.always((exchange) => exchange.status(503));
     });
-    expect(await server.ready()).toMatchObject({ status: 503, body: { reasons: [expect.stringContaining('runs')] } });
+    expect(await server.probe('/readyz')).toMatchObject({
+      status: 503,
+      body: { reasons: [expect.stringContaining('runs')] },
+    });
     await server.flow(() => server.cluster.freshness.state === 'STALE', 10_000);
+    // Restarted for that it would be no better.
+    expect((await server.probe('/livez')).status).toBe(200);
     expect((await server.data<Overview>(overview)).cluster.freshness).toBe('STALE');
     server.api.always(null);
     await server.resolved(server.cluster.synced(), 35_000);
     await server.flow(() => server.cluster.freshness.state === 'FRESH', 5_000);
-    expect((await server.ready()).status).toBe(200);
+    expect((await server.probe('/readyz')).status).toBe(200);
     expect((await server.data<Overview>(overview)).serviceRuns.totalCount).toBe(1);
   });
 });

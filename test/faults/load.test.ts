@@ -65,7 +65,7 @@ test('who asks before all runs were judged gets all of them', async () => {
   );
   const serve = await list.promise;
   const answer = server.data('{ serviceRuns { totalCount } }');
-  expect((await server.ready()).status).toBe(503);
+  expect((await server.probe('/readyz')).status).toBe(503);
   serve();
   expect(await answer).toEqual({ serviceRuns: { totalCount: many } });
 });
@@ -89,7 +89,7 @@ test('who subscribes before all runs were judged is told all of them before SYNC
     if (type === 'SYNCED') break;
   }
   expect(types).toHaveLength(many + 1);
-  expect((await server.ready()).status).toBe(200);
+  expect((await server.probe('/readyz')).status).toBe(200);
 });
 
 describe('time that is not what it seems', () => {

@@ -69,8 +69,8 @@ export async function startServerOnFakeApi(prepare: (api: FakeApi) => void = () 
       if (answer.errors) throw new Error(JSON.stringify(answer.errors));
       return answer.data;
     },
-    ready: async (): Promise<{ status: number; body: { reasons?: string[] } }> => {
-      const response = await fetch(`${server.url}/readyz`);
+    probe: async (path: '/livez' | '/readyz'): Promise<{ status: number; body: { reasons?: string[] } }> => {
+      const response = await fetch(server.url + path);
       return { status: response.status, body: (await response.json()) as { reasons?: string[] } };
     },
     subscribe(query: string): AsyncIterableIterator<{ data?: unknown }> {

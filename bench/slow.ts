@@ -6,7 +6,7 @@
 // how long others wait while everything changes at once is measured afterwards, beside others that do not read.
 //
 // Delay. What the healthy ones notice of it, at a rate that a large cluster has: 100 changes a second, told with all that a
-// list of runs shows. One in eight is of a run whose events are 128 KiB for the paused ones, which fills their connections
+// list of runs shows. One in eight is of a run whose events are 192 KiB for the paused ones, which fills their connections
 // within some seconds. From the moment they stop reading until all of them are closed every change counts, for each of the
 // healthy ones, from the order to the API server until it has been read, also one that was merged into a later one. Beside
 // it the same for as long before there are any paused ones. Nothing collects garbage but the server itself.
@@ -154,7 +154,7 @@ const typical = `subscription ($after: String) { serviceHealthChanged(after: $af
     replicas { desired ready updated available } service { name url urls { name url } } } } } }`;
 
 async function delay(transport: Transport): Promise<Figure[]> {
-  await using all = await world(transport, 1_000, { fat: active / 8, bytes: 131_072 }, typical);
+  await using all = await world(transport, 1_000, { fat: active / 8, bytes: 196_608 }, typical);
   const { cluster, changes, good } = all;
   changes.delays = [];
   const idle = await cpuOf(cluster);

@@ -1,9 +1,9 @@
 // 100 connections that do not read beside 100 healthy ones, in two parts, each with a server of its own:
 //
 // Cost. The paused ones ask for events of 32 KiB, and runs change as fast as the server goes, so that all there is room for
-// is full; then 5,000 runs change at once. What each of them costs is the difference to the same server, warm, before they
-// were paused. Memory is only exact after garbage was collected, which holds everybody up: so here no delay is measured, and
-// how long others wait while everything changes at once is measured afterwards, beside others that do not read.
+// is full; then 5,000 runs change at once. What each of them costs is the difference to the same server at the same point of
+// the same load without them. Memory is only exact after garbage was collected, which holds everybody up: so here no delay is
+// measured, and how long others wait while everything changes at once is measured afterwards, beside others that do not read.
 //
 // Delay. What the healthy ones notice of it, at a rate that a large cluster has: 100 changes a second, told with all that a
 // list of runs shows. One in eight is of a run whose events are 192 KiB for the paused ones, which fills their connections
@@ -101,18 +101,21 @@ async function cost(transport: Transport): Promise<Figure[]> {
   const [runs, fat] = [5_000, 100];
   await using all = await world(transport, runs, { fat, bytes: 32_768 });
   const { cluster, changes, good, bad } = all;
-  await changes.fast(performance.now() + fillMs, (index) => index % fat);
+  /** The healthy ones have not been told all by then either: so it is the same time with and without the paused ones. */
+  const filled = async (from: number) => {
+    await changes.fast(from + fillMs, (index) => index % fat);
+    await changes.allAtOnce(runs);
+    await sleep(from + measureUntilMs - performance.now());
+    return (await cluster.report('collect')).memory;
+  };
+  const before = await filled(performance.now());
   await reached(good, changes);
 
   const stuck = await all.stuck();
   const ends = endsOf(stuck);
-  const { memory: before } = await cluster.report('collect');
   const pausedAt = performance.now();
   for (const { socket } of stuck) socket.pause();
-  await changes.fast(pausedAt + fillMs, (index) => index % fat);
-  await changes.allAtOnce(runs);
-  await sleep(pausedAt + measureUntilMs - performance.now());
-  const { memory: during } = await cluster.report('collect');
+  const during = await filled(pausedAt);
   await sleep(pausedAt + resumeAfterMs - performance.now());
   for (const { socket } of stuck) socket.resume();
   await ended(ends);

@@ -76,6 +76,8 @@ class Exchange implements OpenCall, CallReceiver {
   #onEnd: (() => void) | null = null;
 
   constructor(request: CallRequest, options: CallOptions) {
+    // What can't be sent takes no connection.
+    const outgoing = requestOf(request);
     this.#options = options;
     this.#connection = options.connections.take(request.line);
     const { endings, clock, limits, confirm } = options;
@@ -93,7 +95,7 @@ class Exchange implements OpenCall, CallReceiver {
       },
     };
     if (!this.#connection.fresh) this.#connected();
-    this.#connection.send(requestOf(request), dial, this);
+    this.#connection.send(outgoing, dial, this);
     this.#calledOff = endings.map((when) => when(this.#cancel));
   }
 

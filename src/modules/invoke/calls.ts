@@ -143,9 +143,13 @@ function createCount() {
   let count = 0;
   let waiting: (() => void)[] = [];
   return {
+    /** The returned function ends it; idempotent. */
     enter() {
+      let inside = true;
       count += 1;
       return () => {
+        if (!inside) return;
+        inside = false;
         count -= 1;
         if (count > 0) return;
         for (const tell of waiting) tell();

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { nextTurn, turnIsOver } from '../turns.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeList } from './cluster.ts';
@@ -21,16 +23,21 @@ const smallest = 64 * 1024;
 const longestItem = 64 * 1024 * 1024;
 
 /** Reads a list while it comes in, item by item, so that not much more of its text is in memory than one item's. */
-export async function readList<T extends KubeObject>(
-  body: AsyncIterable<Uint8Array>,
-  read: ReadItem<T>,
-): Promise<KubeList<T>> {
+export async function readList<T extends KubeObject>(body: Readable, read: ReadItem<T>): Promise<KubeList<T>> {
   const scan = createScan(read);
-  for await (const chunk of body) {
-    scan.push(chunk);
+  // Flowing: what has come by now would be copied into one, were it asked for.
+  body.on('data', (chunk: Uint8Array) => {
+    try {
+      scan.push(chunk);
+    } catch (error) {
+      body.destroy(error as Error);
+    }
     // A near server sends faster than this reads: without a pause nobody else would have a turn.
-    if (turnIsOver()) await nextTurn();
-  }
+    if (!turnIsOver() || body.isPaused()) return;
+    body.pause();
+    void nextTurn().then(() => body.resume());
+  });
+  await finished(body);
   const { metadata, items } = scan.end();
   // The items are taken out of their array; of an empty list some servers write null.
   if (typeof metadata?.resourceVersion !== 'string' || !(Array.isArray(items) || items === null)) throw notAList();

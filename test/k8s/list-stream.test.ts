@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createCut } from '../../src/k8s/json-cut.ts';
@@ -17,7 +18,7 @@ function* always(size: number): Generator<number> {
 }
 const cut = createCut({});
 const read = (text: string, sizes: Iterator<number> = always(7)) =>
-  readList(inParts(text, sizes), (json, start) => {
+  readList(Readable.from(inParts(text, sizes), { objectMode: false }), (json, start) => {
     const left = cut(json, start);
     return left && { item: JSON.parse(left.text) as KubeObject, end: left.end };
   });

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { type Access, fullAccess } from '../../../src/caller.ts';
 import { holdTimers } from './held-clock.ts';
 import { historyWorld } from './history-world.ts';
 import { errorsOf } from './surface.ts';
@@ -7,6 +10,22 @@ import { answer } from './upstream.ts';
 const stream = `subscription ($input: InvokeServiceInput!) {
   invokeServiceStream(input: $input) { text final invocation { id outcome } }
 }`;
+
+/** Rights that are told to two calls only when both have asked: then both have looked who has their key. */
+function holdTwo(): { access: Access; both: Promise<void>; go: () => void } {
+  const [both, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let asking = 0;
+  const access: Access = {
+    ...fullAccess,
+    async allows(verb) {
+      if (verb !== 'invoke') return true;
+      if (++asking === 2) both.resolve();
+      await gate.promise;
+      return true;
+    },
+  };
+  return { access, both: both.promise, go: () => gate.resolve() };
+}
 
 /** What every database must do for calls that are made again, through the public surface. */
 export function replayContract(newUrl: () => Promise<string>): void {
@@ -144,6 +163,55 @@ export function replayContract(newUrl: () => Promise<string>): void {
       expect(new Set(made.map(({ id }) => id)).size).toBe(1);
       expect(made.map(({ response }) => response?.body)).toEqual(Array.from({ length: 5 }, () => 'one'));
       expect(run.upstream.requests).toHaveLength(1);
+    });
+
+    test('and so does one that lost the key after nobody had it', async () => {
+      const { access, both, go } = holdTwo();
+      const server = await start({}, { as: { access } });
+      const run = await server.play('slow', () => {});
+      const arrived = run.upstream.next();
+      const calls = ['x', 'x'].map((body) => server.call(run, { method: 'POST', body, idempotencyKey: key }));
+      await both;
+      go();
+      (await arrived).end(answer('one'));
+      const [first, second] = await Promise.all(calls);
+      expect(second).toEqual(first);
+      expect(run.upstream.requests).toHaveLength(1);
+    });
+
+    test('at the same time with another input it is a CONFLICT, and only the one that took it is made', async () => {
+      const { access, both, go } = holdTwo();
+      const as = { caller: { name: 'ann', local: false }, access };
+      const config = { historyUrl: await newUrl(), maxCallsPerCaller: 2 };
+      const server = await start(config, { as });
+      const run = await server.play('slow', () => {});
+      const arrived = run.upstream.next();
+      const calls = ['a', 'b'].map((body) => server.answer({ id: run.id, method: 'POST', body, idempotencyKey: key }));
+      await both;
+      go();
+      const socket = await arrived;
+      const lost = await Promise.race(calls);
+      expect(errorsOf(lost)).toEqual(['CONFLICT idempotencyKey IDEMPOTENCY_KEY_REUSED']);
+      expect(run.upstream.requests).toHaveLength(1);
+      // What is being decoded does not end at once.
+      const half = answer(gzipSync('half of it'), { 'content-encoding': 'gzip' }).subarray(0, -12);
+      socket.write(half);
+      // The one that lost has given its place back, once.
+      const beside = run.upstream.next();
+      const other = server.answer({ id: run.id });
+      const second = await beside;
+      expect(errorsOf(await server.answer({ id: run.id }))).toEqual(['RATE_LIMITED CONCURRENT_CALLS']);
+      second.end(answer('beside'));
+      expect((await other).data?.invokeService?.invocation.response?.body).toBe('beside');
+      // Who stops the server waits for the one that won: its end is on record.
+      const stopped = once(socket, 'close');
+      await server.stop();
+      await stopped.catch(() => {});
+      await Promise.allSettled(calls);
+      const next = await start(config, { as });
+      const kept = (await page(next, { filter: { outcome: ['CANCELLED'] } })).nodes;
+      expect(kept).toMatchObject([{ message: 'The caller went away before the answer was complete.' }]);
+      expect(['a', 'b']).toContain(kept[0]?.request.body);
     });
 
     test('a replica waits for the call that another one is making', async () => {

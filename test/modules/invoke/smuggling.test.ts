@@ -159,7 +159,7 @@ function expected({ authority, method, path, headers, body }: CallRequest): Seen
 
 const framing = new Set(['connection', 'content-length']);
 
-/** The release is tried with 100,000. */
+/** A CI run has 100,000. */
 const runs = Number(process.env['SLIPWAY_SMUGGLING_RUNS'] ?? 1_500);
 
 test('of random paths, headers and bodies each is refused, or is one request with the very same bytes', async () => {

@@ -13,7 +13,7 @@ import {
   nextAddress,
   startInvokeServer,
 } from './surface.ts';
-import { answer, startUpstream } from './upstream.ts';
+import { answer } from './upstream.ts';
 
 let server: InvokeServer;
 beforeAll(async () => {
@@ -255,42 +255,4 @@ describe('rights', () => {
     expect(JSON.stringify(hidden.errors)).toBe(JSON.stringify(missing.errors));
     expect(run.upstream.requests).toEqual([]);
   });
-});
-
-test("the caller's credentials never reach a service, but what is given in headers does", async () => {
-  const run = await server.play(newName(), answer('ok'));
-  const query = 'mutation ($input: InvokeServiceInput!) { invokeService(input: $input) { invocation { outcome } } }';
-  const sent = async (headers: { name: string; value: string }[]) => {
-    run.upstream.answerWith(answer('ok'));
-    const response = await fetch(`${server.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: 'Bearer canary-1',
-        cookie: 'session=canary-2',
-        'x-api-key': 'canary-3',
-        'x-forwarded-for': 'canary-4',
-        referer: 'http://canary-5/',
-      },
-      body: JSON.stringify({ query, variables: { input: { id: run.id, headers } } }),
-    });
-    expect(await response.json()).toMatchObject({ data: { invokeService: { invocation: { outcome: 'COMPLETED' } } } });
-    return run.upstream.requests.join('');
-  };
-  expect(await sent([])).not.toMatch(/canary|authorization|cookie|referer/i);
-  expect(await sent([{ name: 'Authorization', value: 'Bearer mine' }])).toMatch(/\r\nAuthorization: Bearer mine\r\n/);
-});
-
-test('proxies of the environment are not used', async () => {
-  const proxy = await startUpstream(answer('proxy'));
-  const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'ALL_PROXY'];
-  for (const name of names) process.env[name] = `http://user:canary@127.0.0.1:${proxy.port}`;
-  try {
-    const run = await server.play(newName(), answer('ok'));
-    expect((await server.call(run)).response?.body).toBe('ok');
-    expect(proxy.requests).toEqual([]);
-  } finally {
-    for (const name of names) delete process.env[name];
-    await proxy[Symbol.asyncDispose]();
-  }
 });

@@ -11,8 +11,8 @@ export interface Outage {
 }
 
 export interface Pauses {
-  /** Waits so long, or until soon after somebody else was answered again. */
-  pause(ms: number, signal: AbortSignal): Promise<void>;
+  /** Waits so long, or until soon after somebody else was answered again: then it was woken. */
+  pause(ms: number, signal: AbortSignal): Promise<'woken' | 'waited'>;
   /** It was answered as by a server that is well. */
   answered(): void;
   /** All was well for a while. */
@@ -39,12 +39,14 @@ export function createOutage(clock: Clock, random: () => number): Outage {
       },
       async pause(ms, signal) {
         failing = true;
-        if (signal.aborted) return;
+        if (signal.aborted) return 'waited';
         const over = Promise.withResolvers<void>();
         const timers = [clock.after(ms, over.resolve)];
+        let how: 'woken' | 'waited' = 'waited';
         const wake = (spread: number) => {
           waiting.delete(wake);
           woken = true;
+          how = 'woken';
           timers.push(clock.after(random() * spread, over.resolve));
         };
         const end = () => over.resolve();
@@ -54,6 +56,7 @@ export function createOutage(clock: Clock, random: () => number): Outage {
         signal.removeEventListener('abort', end);
         waiting.delete(wake);
         for (const cancel of timers) cancel();
+        return how;
       },
     };
   }

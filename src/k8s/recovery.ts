@@ -32,7 +32,8 @@ export interface Recovery {
 export const goodWatchMs = 5_000;
 const longestWaitMs = 60_000;
 /** So often a server that is there again is asked at short intervals: some kinds it serves later than others. */
-const asksOfReturned = 6;
+const asksOfReturned = 10;
+const shortWaitMs = 1_000;
 
 export function createRecovery(clock: Clock, random: () => number, outage: Outage): Recovery {
   const backoff = createBackoff(random);
@@ -42,8 +43,10 @@ export function createRecovery(clock: Clock, random: () => number, outage: Outag
   let serverErrors = 0;
   /** The server could not be reached the last time. */
   let unreachable = false;
-  /** How many of those are left. */
+  /** How many short waits are left. */
   let asksLeft = 0;
+  /** Its return was seen, and all has not been well for long since. */
+  let seenBack = false;
   let waitMs = 0;
   /** Nothing but time helps. */
   let alone = false;
@@ -52,6 +55,21 @@ export function createRecovery(clock: Clock, random: () => number, outage: Outag
     backoff.reset();
     relists.reset();
     pauses.rest();
+    asksLeft = 0;
+    seenBack = false;
+  }
+
+  /** The server is there again, though it may not serve this kind yet: that will soon be over. */
+  function returned(): void {
+    seenBack = true;
+    backoff.reset();
+    asksLeft = asksOfReturned;
+  }
+
+  function nextWait(): number {
+    if (asksLeft === 0) return backoff.next();
+    asksLeft -= 1;
+    return shortWaitMs * (0.5 + random() * 0.5);
   }
 
   /** A refused watch is not healed by the same request again; a failing server may have lost our resourceVersion. */
@@ -64,23 +82,23 @@ export function createRecovery(clock: Clock, random: () => number, outage: Outag
     failed({ error, phase, lasted }) {
       const expired = phase === 'watch' && isExpired(error);
       if (phase === 'watch' && lasted >= goodWatchMs && !expired) rest();
-      // It answers again, though not yet as it should: that will soon be over.
-      if (unreachable && error.status > 0) {
-        backoff.reset();
-        asksLeft = asksOfReturned;
-      }
+      // Once: what comes and goes for a long time is not asked for more often.
+      if (unreachable && error.status > 0 && !seenBack) returned();
       unreachable = error.status === 0;
       const soon = expired && relists.failures === 0;
-      const wait = expired ? relists.next() : asksLeft > 0 ? backoff.least() : backoff.next();
-      asksLeft = Math.max(0, asksLeft - 1);
-      const asked = error.retryAfterMs === undefined ? 0 : error.retryAfterMs + random() * 1000;
-      alone = expired || error.status === 429 || asked > 0;
-      // A server that is too busy knows for how long: longer is no help to it.
-      const ms = error.status === 429 && error.retryAfterMs ? asked : Math.max(soon ? random() * 500 : wait, asked);
+      const wait = expired ? relists.next() : nextWait();
+      // A server that is too busy knows for how long: longer is no help to it. One that fails does not: kube-apiserver says
+      // 5 s of each CRD while it starts, however soon it serves them.
+      const asked = error.status === 429 ? error.retryAfterMs : undefined;
+      alone = expired || error.status === 429;
+      const ms = asked ? asked + random() * Math.min(asked / 2, 1000) : soon ? random() * 500 : wait;
       waitMs = Math.min(ms, longestWaitMs);
       return phase === 'watch' && (expired || needsList(error));
     },
-    pause: (signal) => (alone ? sleep(clock, waitMs, signal) : pauses.pause(waitMs, signal)),
+    async pause(signal) {
+      if (alone) await sleep(clock, waitMs, signal);
+      else if ((await pauses.pause(waitMs, signal)) === 'woken') returned();
+    },
     breathe: (signal) => sleep(clock, backoff.least(), signal),
     answered: () => pauses.answered(),
     heard() {

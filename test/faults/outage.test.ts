@@ -46,6 +46,28 @@ describe('an outage of the API server', () => {
     },
   );
 
+  test('a kind that is served later than the rest is up soon, though a load balancer stood for the server meanwhile', async () => {
+    await using watching = await start();
+    const { api, cluster } = watching;
+    await watching.ready();
+    api.always((exchange) => exchange.status(503, 'ServiceUnavailable'));
+    api.disconnect('reset');
+    api.compact();
+    // By then the waits are at their longest.
+    await watching.pass(120_000);
+    const late = resourcePath(pods).slice(1);
+    api.always((exchange) => {
+      if (exchange.resource !== late) exchange.serve();
+      else exchange.status(503, 'ServiceUnavailable', { headers: { 'retry-after': '5' } });
+    });
+    const areUp = (many: number) => () =>
+      cluster.freshness.watches().filter(({ downSince }) => downSince === null).length === many;
+    await watching.flow(areUp(kinds.length - 1), 35_000);
+    await watching.pass(4_000);
+    api.always(null);
+    expect(await watching.flow(() => cluster.freshness.state === 'FRESH', 2_000)).toBeLessThanOrEqual(2_000);
+  });
+
   test('what fails again and again is not asked for more often, nor are others, though lists are answered', async () => {
     await using watching = await start();
     const { api } = watching;

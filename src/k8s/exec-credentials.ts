@@ -50,35 +50,48 @@ interface Kept {
   status: Promise<ExecStatus>;
   /** Infinity until the program has answered. */
   until: number;
+  /** It is used, whatever is wrong with it. */
+  young: boolean;
+  /** The program did not fail, and the server has not refused what it gave. */
+  good: boolean;
 }
 
 const versions = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
 const timeoutMs = 60_000;
 /** A credential that is about to expire is not used any more. */
 const marginMs = 10_000;
+/** A new one is used for so long at least: another would be refused, or expired by our clock, as well. */
+const leastMs = 10_000;
+/** A program that fails is not run again at once. */
+const pauseMs = 2_000;
 
 /**
- * Credentials from a program, as kubectl gets them: kept until they expire or the server refuses them. The program is
- * never asked by two at once, and has nobody to ask in turn (no terminal).
+ * Credentials from a program, as kubectl gets them: kept until they expire or the server refuses them, though the program is
+ * not run for each refusal. It is never asked by two at once, and has nobody to ask in turn (no terminal).
  */
 export function execCredentials(options: ExecOptions): ClientIdentity {
+  const { clock } = options;
   const command = commandOf(options);
   let kept: Kept | undefined;
   let generation = 0;
   let certificate: string | undefined;
 
   function status(): Promise<ExecStatus> {
-    if (kept && options.clock.now() < kept.until) return kept.status;
-    const own: Kept = { status: run(command), until: Number.POSITIVE_INFINITY };
+    if (kept && (kept.young || (kept.good && clock.now() < kept.until))) return kept.status;
+    const own: Kept = { status: run(command), until: Number.POSITIVE_INFINITY, young: true, good: true };
     kept = own;
+    // By the timer: the clock may be set meanwhile.
+    const youngFor = (ms: number) => void clock.after(ms, () => (own.young = false));
     own.status.then(
       ({ expirationTimestamp, clientCertificateData }) => {
+        youngFor(leastMs);
         if (expirationTimestamp) own.until = Date.parse(expirationTimestamp) - marginMs;
         if (clientCertificateData !== certificate) generation += 1;
         certificate = clientCertificateData;
       },
       () => {
-        if (kept === own) kept = undefined;
+        youngFor(pauseMs);
+        own.good = false;
       },
     );
     return own.status;
@@ -94,11 +107,11 @@ export function execCredentials(options: ExecOptions): ClientIdentity {
         return token ? `Bearer ${token}` : null;
       },
       refused(authorization) {
-        const refused = kept;
-        // Only what was refused is forgotten: another request may have got a new one meanwhile.
-        void refused?.status.then(
+        const own = kept;
+        // Another request may have got a new one meanwhile.
+        void own?.status.then(
           ({ token }) => {
-            if (kept === refused && (token ? `Bearer ${token}` : null) === authorization) kept = undefined;
+            if ((token ? `Bearer ${token}` : null) === authorization) own.good = false;
           },
           () => {},
         );

@@ -59,8 +59,33 @@ describe('credentials from a program (exec)', () => {
     const user = await program(tellToken(), { env });
     const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
     await expect(ask(endpoint)).rejects.toMatchObject({ status: 401 });
+    clock.advance(10_000);
     await ask(endpoint);
     expect(sent(server)).toEqual(['Bearer token-1', 'Bearer token-2']);
+  });
+
+  test.for([
+    { what: 'are refused, whatever the program gives', status: 401, expiry: '' },
+    { what: 'have expired by our clock', status: 200, expiry: `, expirationTimestamp: '2001-01-01T00:00:00Z'` },
+  ])('that $what: the program is not run for each request', async ({ status, expiry }) => {
+    await using server = await startHttpServer((request, response) => {
+      if (status === 401) response.writeHead(401).end();
+      else list(request, response);
+    });
+    const user = await program(tellToken(expiry), { env });
+    const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
+    const ask3 = () => Promise.allSettled([ask(endpoint), ask(endpoint), ask(endpoint)]);
+    await ask3();
+    await ask3();
+    clock.advance(9_000);
+    await ask3();
+    clock.advance(1_000);
+    await ask3();
+    const [first, second] = ['Bearer token-1', 'Bearer token-2'];
+    expect(sent(server)).toEqual([
+      ...Array.from({ length: 9 }, () => first),
+      ...Array.from({ length: 3 }, () => second),
+    ]);
   });
 
   test('may depend on the cluster, of which the program is told if it wants', async () => {
@@ -149,13 +174,18 @@ describe('credentials from a program (exec)', () => {
     { what: 'a program that fails', source: 'process.exit(3)', says: 'it ended with 3' },
     { what: 'a program that says something else', source: 'console.log("secret: abc")', says: 'no ExecCredential' },
     { what: 'a program that says nothing', source: '', says: 'no ExecCredential' },
-  ])('$what: 401 that says so and quotes nothing; the next request asks again', async ({ source, says }) => {
+  ])('$what: 401 that says so and quotes nothing; it is run again after a pause', async ({ source, says }) => {
     await using server = await startHttpServer(list);
     const user = await program(`appendFileSync(process.env.RUNS, 'x'); ${source}`);
     const endpoint = read(await write('config', { server: server.url, user }), { environment: environment() });
     const message = expect.stringMatching(new RegExp(`^(?!.*abc).*"u".*${says}`));
+    const runs = () => readFile(file('runs'), 'utf8');
     await expect(ask(endpoint)).rejects.toMatchObject({ status: 401, message });
     await expect(ask(endpoint)).rejects.toMatchObject({ status: 401, message });
+    expect(await runs()).toBe('x');
+    clock.advance(2_000);
+    await expect(ask(endpoint)).rejects.toMatchObject({ status: 401, message });
+    expect(await runs()).toBe('xx');
     expect(server.received).toEqual([]);
   });
 

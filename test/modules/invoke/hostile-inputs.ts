@@ -79,7 +79,7 @@ export function hostileUrls(host: string, port: number): string[] {
     '255.255.255.255',
     '224.0.0.1',
   ];
-  const ports = [6443, 10_250, 2379, 22, 80, 443, port + 1, 0, 65_536, 99_999];
+  const ports = [6443, 10_250, 2379, 22, 80, 443, port + 1, `${port}`.slice(0, -1), `${port}0`, 0, 65_536, 99_999];
   return [
     ...hosts.map((each) => `http://${each}:${port}/`),
     ...hosts.map((each) => `http://${each}/`),
@@ -233,3 +233,13 @@ export const hostileHeaders: readonly (readonly { name: string; value: string }[
 export const hostilePorts: readonly number[] = [
   -1, 0, 1, 22, 80, 443, 2379, 6443, 7999, 8001, 9000, 10_250, 65_535, 65_536,
 ];
+
+/** All of the above, for a run at `http://<host>:<port>`. */
+export function hostileInputs(host: string, port: number): HostileInput[] {
+  return [
+    ...hostileUrls(host, port).map((url) => ({ url })),
+    ...hostilePaths.map((path) => ({ path })),
+    ...hostilePorts.map((each) => ({ port: each })),
+    ...hostileHeaders.map((headers) => ({ headers: [...headers] })),
+  ];
+}

@@ -1,11 +1,12 @@
+import dns from 'node:dns';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client } from 'undici';
 import type { GraphQLAnswer } from '../../../src/testing.ts';
-import { type HostileInput, hostileHeaders, hostilePaths, hostilePorts, hostileUrls } from './hostile-inputs.ts';
+import { type HostileInput, hostileHeaders, hostileInputs, hostilePaths, hostileUrls } from './hostile-inputs.ts';
 import { type Canary, type NetworkLog, logNetwork, startCanary } from './network-log.ts';
 import { type InvokeServer, type PlayedRun, errorsOf, nextAddress, startInvokeServer } from './surface.ts';
-import { answer } from './upstream.ts';
+import { answer, startUpstream } from './upstream.ts';
 
 /** The codes with which an input is turned away. */
 const refusals = /^(INVALID|TARGET_NOT_ALLOWED|HEADER_NOT_ALLOWED|REQUEST_TOO_LARGE)\b/;
@@ -45,11 +46,14 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** Of servers that a test starts for itself. */
+const known: string[] = [];
+
 /** Where this process connected that is neither the service nor its own servers. */
 function strangers(): string[] {
   const own = [server.url, server.kubernetesUrl].map((url) => new URL(url).host);
-  const known = new Set([...own, `${run.upstream.address}:${run.upstream.port}`]);
-  return network.connections.filter((place) => !known.has(place));
+  const expected = new Set([...own, ...known, `${run.upstream.address}:${run.upstream.port}`]);
+  return network.connections.filter((place) => !expected.has(place));
 }
 
 function expectNobodyElse(): void {
@@ -63,7 +67,7 @@ function expectNobodyElse(): void {
 const shortCall = 'mutation ($input: InvokeServiceInput!) { invokeService(input: $input) { invocation { outcome } } }';
 
 /** `CODE` of the refusal; `sent` when there was none. */
-async function tried(input: HostileInput): Promise<string> {
+async function tried(input: HostileInput & { method?: string }): Promise<string> {
   const body = JSON.stringify({ query: shortCall, variables: { input: { id: run.id, ...input } } });
   const headers = { 'content-type': 'application/json', accept: 'application/json' };
   // Not by fetch(), which for thousands of calls takes longer than they do.
@@ -82,24 +86,49 @@ test('the instruments see what they are there for', async () => {
 });
 
 describe('every hostile input is refused with its code, and nothing is sent or looked up', () => {
-  const cases = (): [string, HostileInput][] => [
-    ...hostileUrls(host, 8000).map((url): [string, HostileInput] => [url, { url }]),
-    ...hostilePaths.map((path): [string, HostileInput] => [path, { path }]),
-    ...hostilePorts.map((port): [string, HostileInput] => [String(port), { port }]),
-    ...hostileHeaders.map((headers): [string, HostileInput] => [JSON.stringify(headers), { headers: [...headers] }]),
-  ];
-
-  test('the table', async () => {
+  async function refusedAll(
+    inputs: readonly HostileInput[],
+    tell: (input: HostileInput) => Promise<string>,
+  ): Promise<void> {
     run.upstream.answerWith(answer('ok'));
     network.clear();
     const passed: string[] = [];
-    for (const [name, input] of cases()) {
-      const code = await tried(input);
-      if (!refusals.test(code)) passed.push(`${name.slice(0, 100)}: ${code}`);
+    for (const input of inputs) {
+      const code = await tell(input);
+      if (!refusals.test(code)) passed.push(`${JSON.stringify(input).slice(0, 100)}: ${code}`);
     }
     expect(passed).toEqual([]);
     expect(run.upstream.requests).toEqual([]);
     expectNobodyElse();
+  }
+
+  test('the table', async () => {
+    await refusedAll(hostileInputs(host, 8000), tried);
+  });
+
+  test('the table, of streams', async () => {
+    const query = 'subscription ($input: InvokeServiceInput!) { invokeServiceStream(input: $input) { text } }';
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
+    await refusedAll(hostileInputs(host, 8000), async (input) => {
+      const body = JSON.stringify({ query, variables: { input: { id: run.id, ...input } } });
+      const answered = await client.request({ method: 'POST', path: '/graphql', headers, body });
+      return /"code":"([A-Z_]+)"/.exec(await answered.body.text())?.[1] ?? 'sent';
+    });
+  });
+
+  test('the table, of calls that are made again', async () => {
+    await using own = await startInvokeServer();
+    const echo = await own.play('echo', answer('ok'));
+    const { id } = await own.call(echo);
+    known.push(...[own.url, own.kubernetesUrl].map((url) => new URL(url).host));
+    echo.upstream.answerWith(answer('no'));
+    const query = 'mutation ($input: ReplayInvocationInput!) { replayInvocation(input: $input) { invocation { id } } }';
+    const given = hostileInputs(host, 8000).filter(({ path, headers }) => path !== undefined || headers);
+    await refusedAll(
+      given,
+      async (input) => errorsOf(await own.query(query, { input: { id, ...input } }))[0] ?? 'sent',
+    );
+    expect(echo.upstream.requests).toEqual([]);
   });
 
   test('refused addresses differ in nothing, whatever is behind them', async () => {
@@ -265,3 +294,30 @@ test('paths and bodies that look like requests arrive as they are, one request f
     { numRuns: 100 },
   );
 }, 120_000);
+
+test('a resolver that names another place each time is not even asked', async () => {
+  const evil = await startUpstream(answer('evil'));
+  run.upstream.answerWith((socket) => {
+    socket.write(answer('ok'));
+    socket.on('data', () => socket.write(answer('ok')));
+  });
+  let turn = 0;
+  const resolver = vi.spyOn(dns, 'lookup').mockImplementation(((...args: unknown[]) => {
+    turn += 1;
+    const found = args.at(-1) as (error: null, address: string, family: number) => void;
+    found(null, turn % 2 === 0 ? run.upstream.address : evil.address, 4);
+  }) as typeof dns.lookup);
+  network.clear();
+  try {
+    const inputs = [{}, { port: 8000 }, { url: `${run.url}/` }, { method: 'POST' }];
+    for (let n = 0; n < 1_000; n += inputs.length) {
+      expect(await Promise.all(inputs.map(tried))).toEqual(inputs.map(() => 'sent'));
+    }
+    expect(run.upstream.requests.join('').match(/ HTTP\/1\.1\r\nhost: echo\.default:8000\r\n/g)).toHaveLength(1_000);
+    expect({ turn, evil: evil.requests }).toEqual({ turn: 0, evil: [] });
+    expectNobodyElse();
+  } finally {
+    resolver.mockRestore();
+    await evil[Symbol.asyncDispose]();
+  }
+});

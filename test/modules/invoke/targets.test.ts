@@ -163,18 +163,41 @@ describe('what is behind the Service', () => {
 });
 
 describe('between the check and the connection', () => {
-  test.each(['Pod', 'Service'])('a %s that is replaced gets not one byte', async (kind) => {
-    const name = newName();
-    const run = await server.play(name, answer('no'));
-    const held = holdConnections(run.upstream.address);
-    const call = server.call(run);
-    await held.attempted;
+  const gone = async (kind: 'Pod' | 'Service', name: string) => {
     const deleted =
       kind === 'Pod'
         ? await server.kube.delete(pods, `${name}-1`, namespace, { gracePeriodSeconds: 0 })
         : await server.kube.delete(services, name, namespace);
     const cache = server.cluster.cache((kind === 'Pod' ? pods : services) as typeof pods);
     expect(await cache.seen(deleted as never, { deleted: true, timeoutMs: 100_000 })).toBe(true);
+  };
+  test.each<[string, (name: string) => Promise<unknown>]>([
+    ['a Pod that is deleted', (name) => gone('Pod', name)],
+    ['a Service that is deleted', (name) => gone('Service', name)],
+    [
+      'a Service that is made anew',
+      async (name) => {
+        const { metadata, spec } = await server.kube.get(services, name, namespace);
+        await gone('Service', name);
+        const { clusterIP: _, clusterIPs: __, ...rest } = spec;
+        const { labels: own } = metadata;
+        const anew = await server.kube.create(services, {
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name, namespace, ...(own && { labels: own }) },
+          spec: rest,
+        });
+        await seen(services, anew);
+      },
+    ],
+    ['endpoints that are now elsewhere', (name) => writeSlice(name, { addresses: ['169.254.169.254'] })],
+  ])('%s: not one byte is sent', async (_, change) => {
+    const name = newName();
+    const run = await server.play(name, answer('no'));
+    const held = holdConnections(run.upstream.address);
+    const call = server.call(run);
+    await held.attempted;
+    await change(name);
     held.go();
     const { outcome, message } = await call;
     expect({ outcome, message }).toEqual({
@@ -183,6 +206,22 @@ describe('between the check and the connection', () => {
     });
     await run.upstream.idle();
     expect(run.upstream.requests.join('')).toBe('');
+  });
+
+  test("an address that is now another run's is not called for the one that had it", async () => {
+    const [name, other] = [newName(), newName()];
+    const run = await server.play(name, (socket) => socket.write(answer('mine')));
+    expect(await tried(run, { url: `${run.url}/` })).toBe('COMPLETED');
+    const { spec } = await server.kube.get(services, name, namespace);
+    await gone('Service', name);
+    const heir = await server.play(other, answer('theirs'), { service: { clusterIP: spec.clusterIP ?? '' } });
+    expect(heir.url).toBe(run.url);
+    run.upstream.answerWith(answer('no'));
+    for (const input of [{}, { port: 8000 }, { url: `${run.url}/` }]) {
+      expect(await tried(run, input)).toMatch(/^(NOT_FOUND|NOT_READY)/);
+    }
+    expect([...run.upstream.requests, ...heir.upstream.requests]).toEqual([]);
+    expect(await tried(heir, { url: `${heir.url}/` })).toBe('COMPLETED');
   });
 
   test('an address that went to another Pod is another target: its connections are not used', async () => {

@@ -7,7 +7,7 @@ import type { RunView, Runs } from '../runs/service.ts';
 import type { InvokeConfig } from './config.ts';
 import type { Entry } from './entry.ts';
 import type { History } from './history.ts';
-import { type KeyedInput, firstResult } from './idempotency.ts';
+import { type KeyedInput, checkKey, firstResult } from './idempotency.ts';
 import { type CallInput, type PreparedCall, prepareCall } from './prepare.ts';
 import { checkedEntry, keptEntry, refusedEntry } from './recording.ts';
 import type { Recorder } from './recorder.ts';
@@ -39,6 +39,7 @@ export interface CallParts {
 export interface Asked {
   mutation: 'invokeService' | 'replayInvocation' | 'invokeServiceStream';
   input: CallInput;
+  /** As it was given. */
   key: string | null;
   /** Of all the mutation's input; nobody asks for it without a key. */
   inputHash: string;
@@ -84,13 +85,7 @@ export function createCalls(parts: CallParts): Calls {
 
     const run = await runs.visible(asked.input.id, context.access, 'id');
     const now = clock.now();
-    const { call, release } = await admit(parts, run, asked.input, context).catch(async (error: unknown) => {
-      if (error instanceof SlipwayError) {
-        const entry = refusedEntry(run, asked.input, context.caller.name, now, redactor);
-        await recordRefusal(parts, entry, asked.mutation, run, error);
-      }
-      throw error;
-    });
+    const { call, release } = await admit(parts, run, asked.input, context);
     const entry = checkedEntry(run, asked.input, call, context.caller.name, now, redactor);
     const leave = underWay.enter();
     const result = key ? shared(running, entry.id) : null;
@@ -124,7 +119,11 @@ export function createCalls(parts: CallParts): Calls {
   };
 
   return {
-    begin,
+    begin: (asked, context) =>
+      begin(asked, context).catch(async (error: unknown) => {
+        if (error instanceof SlipwayError) await recordRefusal(parts, asked, context, error);
+        throw error;
+      }),
     idle: () => underWay.none(),
   };
 }
@@ -162,6 +161,7 @@ function createCount() {
 
 function keyOf({ key, mutation, inputHash }: Asked, { caller }: Context, history: History | null): KeyedInput | null {
   if (key === null) return null;
+  checkKey(key);
   if (history) return { caller: caller.name, mutation, key, inputHash };
   throw new SlipwayError('NOT_SUPPORTED', 'Idempotency keys need the history, which is off on this server.', {
     field: 'idempotencyKey',
@@ -187,14 +187,17 @@ async function admit(
   });
 }
 
+/** What names no run that the caller may see is nobody's call. */
 async function recordRefusal(
-  { recorder, config, redactor, onEnd }: CallParts,
-  entry: Entry,
-  mutation: string,
-  run: RunView,
-  error: SlipwayError,
+  { runs, recorder, config, redactor, onEnd, clock }: CallParts,
+  { mutation, input }: Asked,
+  { access, caller }: Context,
+  { code, message }: SlipwayError,
 ): Promise<void> {
-  const refused: Entry = { ...entry, outcome: 'REFUSED', errorCode: error.code, message: error.message };
+  const run = await runs.visible(input.id, access, 'id').catch(() => null);
+  if (!run) return;
+  const entry = refusedEntry(run, input, caller.name, clock.now(), redactor);
+  const refused: Entry = { ...entry, outcome: 'REFUSED', errorCode: code, message };
   onEnd(mutation, run, refused);
   await recorder?.put(keptEntry(refused, config, redactor));
 }

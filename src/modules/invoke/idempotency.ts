@@ -12,10 +12,9 @@ export interface KeyedInput extends IdempotencyKey {
 /** How long to wait before looking again whether another replica has finished. */
 const lookAgainMs = 250;
 
-/** Checks the form of an idempotency key; null when there is none. */
-export function checkKey(key: string | null | undefined): string | null {
-  if (key === null || key === undefined) return null;
-  if (/^[\x20-\x7e]{8,128}$/.test(key)) return key;
+/** Refuses what has not the form of an idempotency key. */
+export function checkKey(key: string): void {
+  if (/^[\x20-\x7e]{8,128}$/.test(key)) return;
   throw invalid('idempotencyKey', 'An idempotency key has 8 to 128 printable ASCII characters.', 'BAD_KEY');
 }
 

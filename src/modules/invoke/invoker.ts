@@ -6,7 +6,7 @@ import { type Asked, type CallParts, type Calls, type StartedCall } from './call
 import type { Bodies, Entry } from './entry.ts';
 import type { Header } from './headers.ts';
 import type { History } from './history.ts';
-import { checkKey, inputHash } from './idempotency.ts';
+import { inputHash } from './idempotency.ts';
 import type { CallInput } from './prepare.ts';
 import { answeredEntry, failedEntry } from './recording.ts';
 import { isRedacted } from './redaction.ts';
@@ -60,8 +60,7 @@ export function createInvoker(parts: InvokerParts): Invoker {
     previews,
     invoke: (input, idempotencyKey, context) => perform(askedFor('invokeService', input, idempotencyKey), context),
     async replay(input, context) {
-      const key = checkKey(input.idempotencyKey);
-      const { idempotencyKey: _, ...rest } = input;
+      const { idempotencyKey: key, ...rest } = input;
       const call = await replayed(input, history, context);
       return perform({ mutation: 'replayInvocation', input: call, key, inputHash: inputHash(rest) }, context);
     },
@@ -76,8 +75,7 @@ export function createInvoker(parts: InvokerParts): Invoker {
   };
 }
 
-function askedFor(mutation: Asked['mutation'], input: CallInput, idempotencyKey: string | null): Asked {
-  const key = checkKey(idempotencyKey);
+function askedFor(mutation: Asked['mutation'], input: CallInput, key: string | null): Asked {
   return { mutation, input, key, inputHash: key === null ? '' : inputHash({ ...input }) };
 }
 

@@ -150,6 +150,8 @@ export function replayContract(newUrl: () => Promise<string>): void {
         expect(errorsOf(conflict)).toEqual(['CONFLICT idempotencyKey IDEMPOTENCY_KEY_REUSED']);
       }
       expect(run.upstream.requests).toEqual([]);
+      const refused = (await page(server, { filter: { outcome: ['REFUSED'] } })).nodes;
+      expect(refused.map(({ errorCode }) => errorCode)).toEqual(['CONFLICT', 'CONFLICT', 'CONFLICT']);
     });
 
     test('at the same time too: the others wait for the one', async () => {
@@ -315,6 +317,7 @@ export function replayContract(newUrl: () => Promise<string>): void {
       const run = await server.play('echo', answer('no'));
       expect(errorsOf(await server.answer({ id: run.id, idempotencyKey }))).toEqual(['INVALID idempotencyKey BAD_KEY']);
       expect(run.upstream.requests).toEqual([]);
+      expect((await page(server)).nodes).toMatchObject([{ outcome: 'REFUSED', errorCode: 'INVALID' }]);
     });
   });
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Auth } from './auth.ts';
 import { type Access, type Caller, fullAccess, localCaller } from './caller.ts';
 import type { Clock } from './clock.ts';
+import type { When } from './endings.ts';
 import type { Cluster, KubeClient } from './k8s/cluster.ts';
 import type { Log } from './log.ts';
 import type { Context } from './module.ts';
@@ -21,6 +22,7 @@ export interface RequestParts {
   request: IncomingMessage | null;
   caller: Caller;
   signal: () => AbortSignal;
+  whenGone: When;
   end: Context['end'];
 }
 
@@ -53,6 +55,7 @@ class OperationContext implements Context {
   readonly cluster: Cluster;
   readonly clock: Clock;
   readonly use: Context['use'];
+  readonly whenGone: When;
   readonly end: Context['end'];
   readonly request: Context['request'];
   readonly #source: ContextSource;
@@ -63,11 +66,12 @@ class OperationContext implements Context {
   #log: Log | undefined;
   #made: Map<unknown, unknown> | undefined;
 
-  constructor(source: ContextSource, { request, caller, signal, end }: RequestParts) {
+  constructor(source: ContextSource, { request, caller, signal, whenGone, end }: RequestParts) {
     this.caller = caller;
     this.cluster = source.cluster;
     this.clock = source.clock;
     this.use = source.modules.use;
+    this.whenGone = whenGone;
     this.end = end;
     this.request = new RequestHead(request);
     this.#source = source;
@@ -117,7 +121,7 @@ class RequestHead {
 
 /** All parts of a context as members of its own, for libraries that copy them. */
 export function wholeContext(context: Context): Context {
-  const { request, caller, access, kube, cluster, clock, log, signal, end, use } = context;
+  const { request, caller, access, kube, cluster, clock, log, signal, whenGone, end, use } = context;
   const perRequest = <T>(make: (context: Context) => T) => context.perRequest(make);
-  return { request, caller, access, kube, cluster, clock, log, signal, end, use, perRequest };
+  return { request, caller, access, kube, cluster, clock, log, signal, whenGone, end, use, perRequest };
 }

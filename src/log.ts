@@ -14,12 +14,22 @@ const secretPaths = [
   '*.token',
 ];
 
+/** The time as a member of a line, made once for all lines of a millisecond. */
+function createTimestamp(): () => string {
+  let last = { at: Number.NaN, text: '' };
+  return () => {
+    const at = Date.now();
+    if (at !== last.at) last = { at, text: `,"time":"${new Date(at).toISOString()}"` };
+    return last.text;
+  };
+}
+
 /** Creates the process's root log. What it still holds at the end of the process is written by its `flush`. */
 export function createLog(level: string, destination: DestinationStream = standardOutput()): Log {
   const options = {
     level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: createTimestamp(),
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: secretPaths, censor: '[redacted]' },
   };

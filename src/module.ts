@@ -3,6 +3,7 @@ import type { ExecutionResult, OperationTypeNode } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Access, Caller } from './caller.ts';
 import type { Clock } from './clock.ts';
+import type { When } from './endings.ts';
 import type { Cluster, KubeClient, Watch } from './k8s/cluster.ts';
 import type { KubeObject } from './k8s/resources.ts';
 import type { Log } from './log.ts';
@@ -127,6 +128,8 @@ export interface Context {
   readonly log: Log;
   /** Aborted when the caller goes away. */
   readonly signal: AbortSignal;
+  /** Calls `end` when the caller goes away, as the signal does: for what is short, and would make a signal just for that. */
+  readonly whenGone: When;
   /** The service behind a ref: throws when no enabled module provides it; `[]` for a `many` ref without providers. */
   readonly use: <R extends ServiceRef<unknown>>(ref: R) => ServiceOf<R>;
   /**

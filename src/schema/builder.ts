@@ -9,7 +9,7 @@ import { type GraphQLSchema, isObjectType } from 'graphql';
 import { SlipwayError } from '../errors.ts';
 import type { Context } from '../module.ts';
 import { globalId, parseGlobalId } from './ids.ts';
-import { type RequestLimits, requestLimits } from './limits.ts';
+import { type Priced, type RequestLimits, requestLimits, withinCost } from './limits.ts';
 import type { InterfaceTypes, ObjectTypes } from './object-types.ts';
 
 export interface SchemaTypes {
@@ -37,7 +37,7 @@ export function createBuilder({ cost: maxCost }: Pick<RequestLimits, 'cost'> = r
     },
     errors: { defaultTypes: [] },
     complexity: {
-      limit: { complexity: maxCost },
+      limit: (context) => ((context as Priced)[withinCost] ? {} : { complexity: maxCost }),
       defaultComplexity: 1,
       defaultListMultiplier: 10,
       complexityError: (_, { complexity }) =>

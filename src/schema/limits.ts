@@ -19,6 +19,13 @@ export interface RequestLimits {
   cost: number;
 }
 
+/** Said on the context of an operation: what it costs is known, and within the limit. */
+export const withinCost = Symbol('withinCost');
+
+export interface Priced {
+  [withinCost]?: boolean;
+}
+
 export const requestLimits: RequestLimits = { queryBytes: 16_384, variablesBytes: 65_536, cost: 25_000 };
 
 /** Of a root field whose own checks know better how large its input may be. */

@@ -42,7 +42,7 @@ interface OperationsOptions {
 }
 
 export function createOperations(schema: GraphQLSchema, { observers, log, atMost }: OperationsOptions): Operations {
-  const execute = createExecute();
+  const execute = createExecute(atMost.cost);
   const begin = (type: OperationTypeNode) => observers.map((observer) => observer.begin(type));
   return {
     documents: createDocuments(schema, atMost),

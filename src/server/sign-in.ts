@@ -3,6 +3,7 @@ import type { Auth } from '../auth.ts';
 import { BootError } from '../boot-error.ts';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
+import type { When } from '../endings.ts';
 import { isLoopback } from '../http-guard.ts';
 import type { ClusterMode } from '../k8s/cluster.ts';
 
@@ -19,15 +20,23 @@ export function atExpiry(clock: Clock, { expiresAt }: Caller, task: () => void):
   return () => cancel();
 }
 
-/** Aborted when the client goes away before its answer is complete. */
+/** When the client goes away before its answer is complete. */
+export function clientGone(response: ServerResponse): When {
+  return (end) => {
+    // A complete answer closes too.
+    const closed = () => {
+      if (!response.writableFinished) end();
+    };
+    if (response.closed) closed();
+    else response.on('close', closed);
+    return () => response.off('close', closed);
+  };
+}
+
+/** The same as a signal. */
 export function requestSignal(response: ServerResponse): AbortSignal {
   const aborter = new AbortController();
-  // A complete answer closes too; aborting then would cost an exception for each request.
-  const end = () => {
-    if (!response.writableFinished) aborter.abort();
-  };
-  if (response.closed) end();
-  else response.once('close', end);
+  clientGone(response)(() => aborter.abort());
   return aborter.signal;
 }
 

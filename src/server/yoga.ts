@@ -4,6 +4,7 @@ import { type Plugin, createYoga } from 'graphql-yoga';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import { type ContextSource, type RequestParts, createContext, wholeContext } from '../context.ts';
+import { aborted } from '../endings.ts';
 import type { Context } from '../module.ts';
 import { limits } from '../schema/limits.ts';
 import { useDocuments } from './documents.ts';
@@ -12,7 +13,7 @@ import { useEventStreams } from './event-stream.ts';
 import { type Operations, useOperations } from './operations.ts';
 import { useParams, useUrlParams } from './params.ts';
 import { useSharedResults } from './shared-results.ts';
-import { atExpiry, requestSignal } from './sign-in.ts';
+import { atExpiry, clientGone, requestSignal } from './sign-in.ts';
 
 /**
  * What the HTTP server (with `res`) and the WebSocket server (with `socket`) hand to yoga: nobody gets this far without
@@ -75,10 +76,12 @@ export function createGraphQLYoga(
 export type Yoga = ReturnType<typeof createGraphQLYoga>;
 
 function requestParts({ req, res, caller, socket }: ServerContext, clock: Clock): RequestParts {
-  if (socket) return { request: null, caller, signal: () => socket.signal, end: socket.end };
+  if (socket)
+    return { request: null, caller, signal: () => socket.signal, whenGone: aborted(socket.signal), end: socket.end };
   if (!res) throw new Error('A request without a response.');
   endAtExpiry(clock, caller, res);
-  return { request: req, caller, signal: () => requestSignal(res), end: () => void res.destroy() };
+  const end = () => void res.destroy();
+  return { request: req, caller, signal: () => requestSignal(res), whenGone: clientGone(res), end };
 }
 
 /** A stream of events does not outlive the token; SSE has no codes, so it just ends. An answer under way is completed. */

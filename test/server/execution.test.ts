@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type ExecutionResult, type GraphQLSchema, buildSchema, execute, parse, validate } from 'graphql';
 import { expect, test } from 'vitest';
+import { requestLimits } from '../../src/schema/limits.ts';
 import { createExecute } from '../../src/server/execution/index.ts';
 
 const sdl = `
@@ -102,7 +103,7 @@ async function both(
   expect(validate(schema, document)).toEqual([]);
   const args = { schema, document, variableValues, operationName };
   const theirs = await execute({ ...args, contextValue: { calls: [] } });
-  const ours = createExecute();
+  const ours = createExecute(requestLimits.cost);
   for (let n = 0; n < 5; n++)
     expect(settled(await ours({ ...args, contextValue: { calls: [] } }))).toEqual(settled(theirs));
   return theirs;
@@ -161,7 +162,7 @@ test.each([
 
 test('mutations are carried out one after the other', async () => {
   const document = parse('mutation { first { name } second { name } }');
-  const ours = createExecute();
+  const ours = createExecute(requestLimits.cost);
   for (let n = 0; n < 4; n++) {
     const calls: string[] = [];
     await ours({ schema, document, contextValue: { calls } });

@@ -158,6 +158,18 @@ describe('cost', () => {
     expect(await costs('{ serviceRun(by: { runId: "x" }) { events(first: 100) { type } } }')).toBe('COST 102');
   });
 
+  test('what is asked for again and again costs what it did the first time', async () => {
+    const list = 'query ($first: Int) { serviceRuns(first: $first) { nodes { id } } }';
+    const cheap = '{ serviceRun(by: { runId: "x" }) { a: labels { key } } }';
+    const dear = '{ serviceRun(by: { runId: "x" }) { labels { key value } pods { name ip } } }';
+    for (let n = 0; n < 6; n++) {
+      expect(await costs(cheap)).toBe('');
+      expect(await costs(dear)).toBe('COST 43');
+      expect(await costs(list, { first: 35 })).toBe('');
+    }
+    expect(await costs(list, { first: 36 })).toBe('COST 41');
+  });
+
   test('the usual limit leaves room for whole pages, not for pages of pages', async () => {
     const runs = (fields: string) => `{ serviceRuns(first: 200) { nodes { ${fields} } } }`;
     expect(

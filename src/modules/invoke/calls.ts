@@ -80,7 +80,7 @@ export function createCalls(parts: CallParts): Calls {
 
   const begin: Calls['begin'] = async (asked, context) => {
     const key = keyOf(asked, context, history);
-    const before = await first(key, context);
+    const before = key ? await first(key, context) : null;
     if (before) return { first: before };
 
     const run = await runs.visible(asked.input.id, context.access, 'id');

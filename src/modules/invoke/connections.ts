@@ -49,8 +49,17 @@ const restMs = 500;
 
 export function createConnections(clock: Clock): Connections {
   const resting = new Map<string, PinnedConnection[]>();
+  let toSend: (() => void)[] = [];
+  const sendAll = () => {
+    const sends = toSend;
+    toSend = [];
+    for (const send of sends) send();
+  };
   const pool: Pool = {
     clock,
+    afterTurn(send) {
+      if (toSend.push(send) === 1) setImmediate(sendAll);
+    },
     rest(connection) {
       const { key } = connection.line;
       const others = resting.get(key);
@@ -81,6 +90,11 @@ export function createConnections(clock: Clock): Connections {
 
 interface Pool {
   clock: Clock;
+  /**
+   * With all others of the turn: a service that sleeps is woken once for them, which takes longer than all the rest of
+   * sending.
+   */
+  afterTurn(send: () => void): void;
   rest(connection: PinnedConnection): void;
   forget(connection: PinnedConnection): void;
 }
@@ -104,7 +118,8 @@ class PinnedConnection implements Connection {
 
   send(request: OutgoingRequest, dial: Dial, receiver: CallReceiver): void {
     this.#receiver = receiver;
-    if (this.#socket) this.#write(this.#socket, request);
+    const socket = this.#socket;
+    if (socket) this.#pool.afterTurn(() => this.#write(socket, request));
     else void this.#open(request, dial);
   }
 
@@ -127,6 +142,7 @@ class PinnedConnection implements Connection {
   #write(socket: Socket, { method, head, body }: OutgoingRequest): void {
     const receiver = this.#receiver;
     if (!receiver) return;
+    if (this.#left) return this.#fail(new CallFailure('PROTOCOL_ERROR', brokeOff));
     this.#parser.expect(method, receiver);
     if (!body) return void socket.write(head, 'latin1');
     socket.cork();

@@ -1,4 +1,4 @@
-import { type When, aborted } from '../../endings.ts';
+import type { When } from '../../endings.ts';
 import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
 import type { Context } from '../../module.ts';
 import { whileAllowed } from '../../schema/stream/withdrawal.ts';
@@ -52,7 +52,7 @@ export function createInvoker(parts: InvokerParts): Invoker {
 
   const perform = async (asked: Asked, context: Context): Promise<Entry> => {
     const { started, first } = await calls.begin(asked, context);
-    return started ? makeCall(parts, started, context.signal) : first;
+    return started ? makeCall(parts, started, context.whenGone) : first;
   };
 
   return {
@@ -84,11 +84,11 @@ async function* chunks(list: readonly InvocationChunk[]): AsyncIterableIterator<
 }
 
 /** Makes the call and records its end, whatever happens. */
-async function makeCall(parts: InvokerParts, started: StartedCall, signal: AbortSignal): Promise<Entry> {
+async function makeCall(parts: InvokerParts, started: StartedCall, whenGone: When): Promise<Entry> {
   const { entry, call, caller, confirm, finish } = started;
   try {
     const { clock, whenStopped } = parts;
-    const open = await parts.reach.open(call, caller, { clock, confirm, endings: [aborted(signal), whenStopped] });
+    const open = await parts.reach.open(call, caller, { clock, confirm, endings: [whenGone, whenStopped] });
     const { outcome, message, response } = await readResponse(open, call.method, parts.config.maxResponseBytes);
     return await finish({ ...answeredEntry(entry, response), outcome, message, timings: open.timings });
   } catch (error) {

@@ -182,14 +182,21 @@ const mostAddresses = 10_000;
  */
 export function admittedAddresses(cluster: Pick<Cluster, 'embedded' | 'url'>): Admits {
   const { embedded, url } = cluster;
-  if (embedded) return (address) => embedded.ownsAddress(address);
+  if (embedded) return remembered((address) => embedded.ownsAddress(address));
   const apiServer = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
   const own = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address));
+  return remembered(
+    (address) => isClusterAddress(address) && ![apiServer, ...own].some((other) => sameAddress(other, address)),
+  );
+}
+
+/** Each address is judged once: what is true of it does not change. */
+function remembered(admits: Admits): Admits {
   const judged = new Map<string, boolean>();
   return (address) => {
     const present = judged.get(address);
     if (present !== undefined) return present;
-    const admitted = isClusterAddress(address) && ![apiServer, ...own].some((other) => sameAddress(other, address));
+    const admitted = admits(address);
     if (judged.size >= mostAddresses) judged.clear();
     judged.set(address, admitted);
     return admitted;

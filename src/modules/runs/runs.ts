@@ -5,7 +5,7 @@ import type { Cache, Cluster } from '../../k8s/cluster.ts';
 import { type KubeObject, type Resource, deployments, services } from '../../k8s/resources.ts';
 import { createSharing } from '../../k8s/sharing.ts';
 import type { Log } from '../../log.ts';
-import { parseGlobalId } from '../../schema/ids.ts';
+import { localPart } from '../../schema/ids.ts';
 import { createAssembly } from './assembly.ts';
 import { createMatcher } from './filter.ts';
 import { createPast } from './past.ts';
@@ -140,8 +140,10 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
   };
 
   const byId = (id: string): RunView | undefined => {
-    const parsed = parseGlobalId(id);
-    return parsed?.typename === runTypename ? views.get(parsed.local) : undefined;
+    const local = localPart(runTypename, id);
+    const run = local === null ? undefined : views.get(local);
+    // The same bytes can be written in more than one way; only one of them is the id.
+    return run?.id === id ? run : undefined;
   };
 
   return {

@@ -47,6 +47,8 @@ export interface OperationPlan {
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
   readonly fields: readonly FieldPlan[];
   readonly serial: boolean;
+  /** No field says by a function what it costs: it is the same for all variables and callers. */
+  readonly costIsFixed: boolean;
 }
 
 /** Larger ones are few, and would take more memory than they are worth. */
@@ -71,8 +73,10 @@ export function planOperation(
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
   }
   try {
-    const fields = new Planner(schema, fragments).fieldsOf(root, [operation.selectionSet]);
-    return { schema, operation, fragments, fields, serial: operation.operation === OperationTypeNode.MUTATION };
+    const planner = new Planner(schema, fragments);
+    const fields = planner.fieldsOf(root, [operation.selectionSet]);
+    const serial = operation.operation === OperationTypeNode.MUTATION;
+    return { schema, operation, fragments, fields, serial, costIsFixed: planner.costIsFixed };
   } catch (error) {
     if (error instanceof NotPlannable) return null;
     throw error;
@@ -83,6 +87,7 @@ class Planner {
   readonly #schema: GraphQLSchema;
   readonly #fragments: Readonly<Record<string, FragmentDefinitionNode>>;
   #count = 0;
+  costIsFixed = true;
 
   constructor(schema: GraphQLSchema, fragments: Readonly<Record<string, FragmentDefinitionNode>>) {
     this.#schema = schema;
@@ -134,6 +139,7 @@ class Planner {
     const definition = this.#schema.getField(parent, nodes[0]?.name.value ?? '');
     // An object's prototype is set by that name.
     if (!definition || key === '__proto__' || ++this.#count > mostFields) throw new NotPlannable();
+    if (typeof definition.extensions['complexity'] === 'function') this.costIsFixed = false;
     return {
       key,
       nodes,

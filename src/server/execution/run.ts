@@ -250,8 +250,9 @@ function completeItems(
   const results: unknown[] = [];
   let waits = false;
   try {
-    for (const [key, item] of items.entries()) {
-      const value = itemValue(run, plan, info, { prev: parent, key, typename: undefined }, item);
+    // Also the places of an array that nothing was put in.
+    for (let key = 0; key < items.length; key++) {
+      const value = itemValue(run, plan, info, { prev: parent, key, typename: undefined }, items[key]);
       waits ||= value instanceof Promise;
       results.push(value);
     }
@@ -278,7 +279,8 @@ function completeObject(
   path: Path,
   value: unknown,
 ): unknown {
-  const isOne = type.isTypeOf ? type.isTypeOf(value, run.context, info) : true;
+  if (!type.isTypeOf) return fieldsOf(run, fields, value, path);
+  const isOne = type.isTypeOf(value, run.context, info);
   const answer = (yes: boolean) => {
     if (yes) return fieldsOf(run, fields, value, path);
     throw new Error(`Expected value of type "${type.name}" but got another.`);

@@ -3,7 +3,7 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { deadDatabaseContract } from '../modules/invoke/dead-database-contract.ts';
 import { newDatabase } from './database.ts';
 
-/** A wire to the database that can be made silent: nothing arrives, nothing is refused, nothing ends. */
+/** A wire to the database that can be made silent (nothing arrives, nothing is refused, nothing ends), or cut. */
 deadDatabaseContract(async () => {
   const direct = new URL(await newDatabase());
   const pairs = new Set<[Socket, Socket]>();
@@ -21,7 +21,8 @@ deadDatabaseContract(async () => {
   wire.listen(0, '127.0.0.1');
   await once(wire, 'listening');
   const url = new URL(direct);
-  url.port = String((wire.address() as AddressInfo).port);
+  const { port } = wire.address() as AddressInfo;
+  url.port = String(port);
   const set = (state: boolean) => {
     silent = state;
     for (const socket of [...pairs].flat())
@@ -29,14 +30,20 @@ deadDatabaseContract(async () => {
       else socket.resume();
     return Promise.resolve();
   };
+  const cut = async () => {
+    for (const socket of [...pairs].flat()) socket.destroy();
+    pairs.clear();
+    wire.close();
+    await once(wire, 'close');
+  };
   return {
     url: url.href,
     hang: () => set(true),
-    heal: () => set(false),
-    async [Symbol.asyncDispose]() {
-      for (const socket of [...pairs].flat()) socket.destroy();
-      wire.close();
-      await once(wire, 'close');
+    cut,
+    async heal() {
+      if (!wire.listening) await once(wire.listen(port, '127.0.0.1'), 'listening');
+      await set(false);
     },
+    [Symbol.asyncDispose]: cut,
   };
 });

@@ -11,6 +11,8 @@ export interface FragileDatabase extends AsyncDisposable {
   readonly url: string;
   /** From now on nothing is answered. */
   hang(): Promise<void>;
+  /** From now on everything is refused. */
+  cut(): Promise<void>;
   heal(): Promise<void>;
 }
 
@@ -84,6 +86,55 @@ export function deadDatabaseContract(open: () => Promise<FragileDatabase>): void
       '/before COMPLETED',
     ]);
     expect(await scrape(server)).toMatchObject({ slipway_invocation_records_waiting: 0 });
+  });
+
+  test('what refuses is reported too: calls go on, and only what can not do without it is UNAVAILABLE', async () => {
+    await using world = await start();
+    const { database, line, server, run } = world;
+    const { id } = await server.call(run, { path: '/before' });
+    await database.cut();
+    run.upstream.answerWith(answer('ok'));
+    expect(await server.call(run, { path: '/first' })).toMatchObject({
+      outcome: 'COMPLETED',
+      response: { body: 'ok' },
+    });
+    expect(await line(/^the history can not be written/)).toMatchObject({ level: 'error' });
+    const stream = 'subscription ($input: InvokeServiceInput!) { invokeServiceStream(input: $input) { text final } }';
+    const chunks: unknown[] = [];
+    for await (const { data } of server.subscribe(stream, { input: { id: run.id, path: '/stream' } }))
+      chunks.push(data);
+    expect(chunks.at(-1)).toEqual({ invokeServiceStream: { text: '', final: true } });
+    const unavailable = 'UNAVAILABLE HISTORY_UNAVAILABLE';
+    for (const document of [
+      '{ invocations { totalCount } }',
+      `{ invocation(id: "${id}") { id } }`,
+      `mutation { deleteInvocations(input: { ids: ["${id}"] }) { deleted } }`,
+      `mutation { replayInvocation(input: { id: "${id}" }) { invocation { id } } }`,
+    ]) {
+      expect(errorsOf(await server.query(document))).toEqual([unavailable]);
+    }
+    // What is not on record could reach the service twice.
+    const keyed = { id: run.id, path: '/keyed', idempotencyKey: 'order-4711' };
+    expect(errorsOf(await server.answer(keyed))).toEqual([unavailable]);
+    expect(run.upstream.requests.map((sent) => sent.split(' ')[1])).toEqual(['/first', '/stream']);
+    const archive = await fetch(`${server.url}/invocations.har`);
+    expect({ status: archive.status, text: await archive.text() }).toEqual({
+      status: 503,
+      text: expect.stringContaining('"UNAVAILABLE"'),
+    });
+    expect(await scrape(server)).toMatchObject({
+      slipway_invocation_records_waiting: 3,
+      slipway_invocation_record_failures_total: 1,
+    });
+    await world.heal();
+    await line(/^the history can be written again/);
+    expect(await outcomes(server)).toEqual([
+      '/keyed REFUSED',
+      '/stream COMPLETED',
+      '/first COMPLETED',
+      '/before COMPLETED',
+    ]);
+    expect((await server.call(run, keyed)).outcome).toBe('COMPLETED');
   });
 
   test('what is too much to wait is lost, the oldest first, and counted', async () => {

@@ -85,6 +85,17 @@ export function looksBinary(bytes: Uint8Array): boolean {
 }
 
 /**
+ * True while more bytes could make a byte order mark or a binary signature of these. Signatures that begin with a letter do
+ * not count: such text should not have to wait.
+ */
+export function couldBecomeMark(bytes: Uint8Array): boolean {
+  const first = bytes[0] ?? 0;
+  if (first >= 0x20 && first < 0x7f) return false;
+  const marks = [...byteOrderMarks.map(([, mark]) => mark), ...signatures];
+  return marks.some((mark) => bytes.length < mark.length && mark.subarray(0, bytes.length).equals(bytes));
+}
+
+/**
  * The charset to decode with: a byte order mark, else what the type says, else what the document says of itself, else
  * UTF-8; null when it is unknown.
  */

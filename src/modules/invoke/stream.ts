@@ -3,7 +3,7 @@ import { type When, aborted } from '../../endings.ts';
 import type { OpenCall } from './call.ts';
 import type { StartedCall } from './calls.ts';
 import type { InvokeConfig } from './config.ts';
-import { type ContentType, charsetOf, looksBinary } from './content.ts';
+import { type ContentType, charsetOf, couldBecomeMark, looksBinary } from './content.ts';
 import type { Entry } from './entry.ts';
 import { CallFailure, type Outcome } from './failure.ts';
 import type { Reach } from './reach.ts';
@@ -116,7 +116,8 @@ async function* textOf(
   if (source instanceof CallFailure) end(source.outcome, source.message);
   if (source === null) end('COMPLETED', null);
   if (source === null || source instanceof CallFailure) return;
-  const bytes = source.body[Symbol.asyncIterator]();
+  const bytes = decidable(source.body);
+  const noText = () => end('UNSUPPORTED_CONTENT', 'The answer is not text, whatever its label says.');
   let decoder: TextDecoder | null = null;
   try {
     for (;;) {
@@ -124,11 +125,8 @@ async function* textOf(
       if (done) break;
       decoder ??= decoderFor(chunk, source.content);
       const room = config.streamMaxBytes - received.bytes;
-      const text = decoder?.decode(chunk.subarray(0, room), { stream: true });
-      if (text === undefined || text.includes('\0')) {
-        end('UNSUPPORTED_CONTENT', 'The answer is not text, whatever its label says.');
-        return;
-      }
+      const text = decodedText(decoder, chunk.subarray(0, room));
+      if (text === null || text.includes('\0')) return void noText();
       keep(received, text, Math.min(chunk.length, room), config.historyResponseBytes);
       if (text !== '') yield text;
       if (chunk.length > room) {
@@ -141,7 +139,8 @@ async function* textOf(
     end(failure.outcome, failure.message);
     return;
   }
-  const rest = decoder?.decode() ?? '';
+  const rest = decoder ? decodedText(decoder) : '';
+  if (rest === null) return void noText();
   keep(received, rest, 0, config.historyResponseBytes);
   end('COMPLETED', null);
   if (rest !== '') yield rest;
@@ -159,9 +158,36 @@ async function withinIdleLimit<T>(next: Promise<T>, open: OpenCall, idleMs: numb
   }
 }
 
+/** The first piece is as long as it takes to tell what the answer is. */
+async function* decidable(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, undefined> {
+  let held: Buffer | null = null;
+  let decided = false;
+  for await (const chunk of body) {
+    if (decided) {
+      yield chunk;
+      continue;
+    }
+    held = held ? Buffer.concat([held, chunk]) : chunk;
+    decided = !couldBecomeMark(held);
+    if (decided) yield held;
+  }
+  if (held && !decided) yield held;
+}
+
 function decoderFor(first: Buffer, content: ContentType | null): TextDecoder | null {
   const charset = looksBinary(first) ? null : charsetOf(first, content);
-  return charset ? new TextDecoder(charset) : null;
+  // What does not say that it is text has to be it without a flaw.
+  return charset ? new TextDecoder(charset, { fatal: content === null }) : null;
+}
+
+/** Null: it is no text. Without bytes: what is left at the end. */
+function decodedText(decoder: TextDecoder | null, bytes?: Buffer): string | null {
+  if (!decoder) return null;
+  try {
+    return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
+  } catch {
+    return null; // only one that is strict throws
+  }
 }
 
 function keep(received: Received, text: string, bytes: number, maxKept: number): void {

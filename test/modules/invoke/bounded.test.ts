@@ -69,6 +69,33 @@ describe('time', () => {
     await closed;
   });
 
+  test('bytes that come one by one hold it up no longer than silence', async () => {
+    run.upstream.answerWith(halfAnswer);
+    const arrived = run.upstream.next();
+    const call = server.call(run);
+    const socket = await arrived;
+    await clock.cleared(limits.firstByteTimeoutMs);
+    for (const byte of 'de') {
+      await new Promise<void>((resolve) => void socket.write(byte, () => resolve()));
+      // Nothing that comes sets a limit anew.
+      await clock.cleared(limits.firstByteTimeoutMs);
+    }
+    const closed = closing(socket);
+    await clock.fire(limits.timeoutMs);
+    expect(await call).toMatchObject({ outcome: 'TIMEOUT', response: { status: 200, truncated: true } });
+    await closed;
+  });
+
+  test.each([
+    ['half an answer', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc', 'abc'],
+    ['half a head', 'HTTP/1.1 200 OK\r\ncontent-', undefined],
+    ['nothing', '', undefined],
+  ])('a service that closes its side after %s is not waited for', async (_, bytes, body) => {
+    run.upstream.answerWith((socket) => socket.end(bytes));
+    const { outcome, response } = await server.call(run);
+    expect({ outcome, body: response?.body }).toEqual({ outcome: 'PROTOCOL_ERROR', body });
+  });
+
   test('once it answers, the limit for that is over', async () => {
     run.upstream.answerWith(halfAnswer);
     const arrived = run.upstream.next();
@@ -184,10 +211,28 @@ describe('how many', () => {
     for (const call of [...calls, again]) expect((await call).outcome).toBe('COMPLETED');
   });
 
+  test('unless it is configured otherwise that is 8 of one caller and 128 in all', async () => {
+    await using ann = await startInvokeServer({ as: { caller: { name: 'ann', local: false } } });
+    await using local = await startInvokeServer();
+    for (const [own, most] of [
+      [ann, 8],
+      [local, 128],
+    ] as const) {
+      const busy = await own.play('busy', silent);
+      const arrived = Array.from({ length: most }, () => busy.upstream.next());
+      const calls = arrived.map(() => own.call(busy));
+      const sockets = await Promise.all(arrived);
+      expect(errorsOf(await own.answer({ id: busy.id }))).toEqual(['RATE_LIMITED CONCURRENT_CALLS']);
+      expect(busy.upstream.requests).toHaveLength(most);
+      for (const socket of sockets) socket.end(answer('ok'));
+      for (const call of calls) expect((await call).outcome).toBe('COMPLETED');
+    }
+  });
+
   test('the server as a whole has a limit too, and stuck services leave the rest of it alone', async () => {
-    await using own = await startInvokeServer({ config: { invoke: { maxCalls: 20 } } });
+    await using own = await startInvokeServer({ config: { invoke: { maxCalls: 200 } } });
     const busy = await own.play('busy', silent);
-    const arrived = Array.from({ length: 20 }, () => busy.upstream.next());
+    const arrived = Array.from({ length: 200 }, () => busy.upstream.next());
     const calls = arrived.map(() => own.call(busy));
     const sockets = await Promise.all(arrived);
     expect(errorsOf(await own.answer({ id: busy.id }))).toEqual(['RATE_LIMITED CONCURRENT_CALLS']);

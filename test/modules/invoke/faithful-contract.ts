@@ -349,7 +349,20 @@ export function faithfulContract({ open, reach }: Way): void {
       ['application/problem+json', '{"a":1}', 'JSON', { a: 1 }],
       ['application/yaml', 'a: &x [1]\nb: *x', 'YAML', { a: [1], b: [1] }],
       ['text/yaml', 'a: 1\n---\nb: 2', 'YAML', [{ a: 1 }, { b: 2 }]],
+      ['application/yaml', 'a: 1\n__proto__: { b: 2 }', 'YAML', JSON.parse('{"a":1,"__proto__":{"b":2}}')],
+      ['application/json', '{"__proto__":{"b":2},"a":1e400}', 'JSON', JSON.parse('{"__proto__":{"b":2},"a":null}')],
+      ['text/json; charset=utf-8', ' 1 ', 'JSON', 1],
+      [
+        'application/openapi+yaml',
+        '- a\n- !!binary aGk=\n- 2026-01-01',
+        'YAML',
+        ['a', expect.anything(), '2026-01-01'],
+      ],
       ['application/x-ndjson', '{"a":1}\n\n[2]\r\n3', 'NDJSON', [{ a: 1 }, [2], 3]],
+      ['application/jsonl', '', 'NDJSON', []],
+      ['application/json-seq', '\u001e{"a":1}\n\u001e2\n', 'NDJSON', [{ a: 1 }, 2]],
+      ['application/atom+xml', '<a/>', 'XML', null],
+      ['application/xhtml+xml', '<a/>', 'HTML', null],
       ['application/xml', '<a/>', 'XML', null],
       ['text/html', '<a>', 'HTML', null],
       ['text/plain', '{"a":1}', 'TEXT', null],
@@ -368,11 +381,41 @@ export function faithfulContract({ open, reach }: Way): void {
         `a0: &a0 [x]\n${Array.from({ length: 20 }, (_, n) => `a${n + 1}: &a${n + 1} [*a${n}, *a${n}, *a${n}]`).join('\n')}`,
         /./,
       ],
+      ['application/yaml', '{'.repeat(2_000), /./],
+      ['application/json', `[${'1,'.repeat(250_000)}1]`, /too many parts/],
+      ['application/x-ndjson', '1\n'.repeat(250_000), /too many parts/],
+      ['application/x-ndjson', `${'['.repeat(150)}${']'.repeat(150)}`, /nested too deeply/],
       ['application/x-ndjson', '{"a":1}\n{', /line 2/],
     ])('%s that can not be shown says why: %#', async (type, body, error) => {
       const found = await preview(type, body);
       expect(found?.value).toBeNull();
       expect(found?.error).toMatch(error);
+    });
+
+    test('of what was cut only whole lines are shown', async () => {
+      const line = `${JSON.stringify({ a: 'x'.repeat(1_000) })}\n`;
+      const cut = async (type: string) =>
+        (await called(answer(line.repeat(1_100), { 'content-type': type }))).response?.preview;
+      const shown = await cut('application/x-ndjson');
+      expect(shown).toEqual({ format: 'NDJSON', value: expect.any(Array), error: expect.stringMatching(/beginning/) });
+      expect(new Set((shown?.value as object[]).map((value) => JSON.stringify(value)))).toEqual(new Set([line.trim()]));
+      expect(shown?.value).toHaveLength(Math.floor(1_048_576 / line.length));
+      for (const type of ['application/json', 'application/yaml']) {
+        expect(await cut(type)).toMatchObject({ value: null, error: expect.stringMatching(/beginning/) });
+      }
+    });
+
+    test('without a type it is JSON where it looks like that', async () => {
+      for (const [body, format, value] of direct
+        ? ([
+            [' {"a":1}', 'JSON', { a: 1 }],
+            ['a: 1', 'TEXT', null],
+          ] as const)
+        : []) {
+        expect((await response(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)).preview).toEqual({
+          ...{ format, value, error: null },
+        });
+      }
     });
   });
 }

@@ -18,6 +18,9 @@ const idleMs = 30_013;
 const totalMs = 600_011;
 const maxBytes = 100_000;
 
+/** By its mark. */
+const charsetOf = ([first]: Buffer) => (first === 0xff ? 'utf-16le' : first === 0xfe ? 'utf-16be' : 'utf-8');
+
 /** What every way to a service must do with an answer that comes bit by bit. */
 export function streamContract({ open: openServer, reach }: Way): void {
   let server: InvokeServer;
@@ -33,6 +36,14 @@ export function streamContract({ open: openServer, reach }: Way): void {
 
   const closing = (socket: Socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()));
   const head = (type: string, more = '') => `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n${more}\r\n`;
+
+  /** Each byte is a chunk of its own. */
+  const bitByBit = (type: string, bytes: Buffer) =>
+    Buffer.concat([
+      Buffer.from(head(type, 'transfer-encoding: chunked\r\n')),
+      ...[...bytes].map((byte) => Buffer.concat([Buffer.from('1\r\n'), Buffer.of(byte), Buffer.from('\r\n')])),
+      Buffer.from('0\r\n\r\n'),
+    ]);
 
   /** A stream that is under way: what came of it, one by one. */
   async function open(script: Script | string | Buffer, transport: 'ws' | 'sse' = 'ws', input: object = {}) {
@@ -118,6 +129,44 @@ export function streamContract({ open: openServer, reach }: Way): void {
       }
     });
 
+    test('what tells the charset may come in pieces too', async () => {
+      for (const [type, bytes] of [
+        ['text/plain', Buffer.from('\ufeffé€𝄞')],
+        ['text/plain', Buffer.from('\ufeffé€𝄞', 'utf16le')],
+        ['text/plain', Buffer.from('\ufeffé€𝄞', 'utf16le').swap16()],
+        ['text/plain; charset=shift_jis', Buffer.from([0x83, 0x65, 0x83, 0x58])],
+        ['text/plain; charset=gb18030', Buffer.from([0xd6, 0xd0, 0x81, 0x30, 0x81, 0x30])],
+        ['text/plain; charset=iso-2022-jp', Buffer.from('\u001b$B%F\u001b(B', 'latin1')],
+      ] as const) {
+        const { text, invocation } = await read(bitByBit(type, bytes));
+        expect(text).toBe(new TextDecoder(/charset=(.*)/.exec(type)?.[1] ?? charsetOf(bytes)).decode(bytes));
+        expect(invocation).toMatchObject({ outcome: 'COMPLETED', response: { lossy: false, bodyBytes: bytes.length } });
+      }
+    });
+
+    test('one piece that is shorter than a mark is there before the next is sent', async () => {
+      const stream = await open((socket) => socket.write(head('text/event-stream')));
+      for (const piece of ['a', 'é', ':']) {
+        stream.socket.write(piece);
+        expect(await stream.next()).toMatchObject({ text: piece });
+      }
+      stream.socket.end();
+      expect(await stream.next()).toMatchObject({ final: true });
+    });
+
+    test('without record there are no headers and no bodies of it in the history', async () => {
+      const { text, invocation } = await read(answer('canary', { 'x-canary': 'canary' }), {
+        method: 'POST',
+        headers: [{ name: 'X-Canary', value: 'canary' }],
+        body: 'canary',
+        record: false,
+      });
+      expect(text).toBe('canary');
+      const kept = await newest();
+      expect(kept).toMatchObject({ id: invocation.id, outcome: 'COMPLETED', recorded: false, replayable: false });
+      expect(JSON.stringify(kept)).not.toMatch(/canary/i);
+    });
+
     test('a compressed stream is decoded', async () => {
       const { text } = await read(
         answer(gzipSync('data: x\n\n'), { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }),
@@ -141,11 +190,17 @@ export function streamContract({ open: openServer, reach }: Way): void {
         answer('x', { 'content-type': 'image/png' }),
         answer(Buffer.from('a\0b'), { 'content-type': 'text/event-stream' }),
         answer(Buffer.from('\x89PNG\r\n', 'latin1'), { 'content-type': 'text/plain' }),
+        ...(reach === 'direct' ? [Buffer.from('HTTP/1.1 200 OK\r\n\r\n\xff\xd0 no text', 'latin1')] : []),
       ]) {
         const { text, invocation } = await read(script);
         expect({ text, outcome: invocation.outcome }).toEqual({ text: '', outcome: 'UNSUPPORTED_CONTENT' });
         expect(invocation.response).toMatchObject({ status: 200, body: null });
       }
+    });
+
+    test('nor does it help to send what it begins with bit by bit', async () => {
+      const { text, invocation } = await read(bitByBit('text/plain', Buffer.from('\x89PNG\r\n', 'latin1')));
+      expect({ text, outcome: invocation.outcome }).toEqual({ text: '', outcome: 'UNSUPPORTED_CONTENT' });
     });
 
     test('too much is cut at the limit, and the connection closed', async () => {

@@ -15,6 +15,9 @@ export interface RecordedHeader extends Header {
 const names = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'x-api-key']);
 const pattern = /token|secret|passw|key|credential|session|signature|\bsig\b|\bauth\b/i;
 
+/** Their values are URLs, or have one. */
+const links = new Set(['location', 'content-location', 'referer', 'link', 'refresh']);
+
 /** The names that never reach the history in the clear, whatever else is configured. */
 export const builtinRedaction: Redaction = {
   redacts: (_kind, name) => names.has(name.toLowerCase()) || pattern.test(name),
@@ -54,18 +57,23 @@ export function createRedactor(
     const key = part.slice(0, equals);
     return redacts('query', decodeKey(key)) ? `${key}=${redactedValue}` : part;
   };
+  const url = (whole: string): string => {
+    const start = whole.indexOf('?');
+    if (start < 0) return text(whole);
+    const query = whole.slice(start + 1).split(/([&;])/);
+    return text(`${whole.slice(0, start)}?${query.map(parameter).join('')}`);
+  };
+  const value = (name: string, given: string): string => {
+    if (redacts('header', name)) return redactedValue;
+    return links.has(name) ? url(given) : text(given);
+  };
   return {
     headers: (headers) =>
-      headers.map(({ name, value }) => {
-        const kept = redacts('header', name.toLowerCase()) ? redactedValue : text(value);
-        return { name, value: kept, redacted: kept !== value };
+      headers.map((header) => {
+        const kept = value(header.name.toLowerCase(), header.value);
+        return { name: header.name, value: kept, redacted: kept !== header.value };
       }),
-    url: (url) => {
-      const start = url.indexOf('?');
-      if (start < 0) return text(url);
-      const query = url.slice(start + 1).split(/([&;])/);
-      return text(`${url.slice(0, start)}?${query.map(parameter).join('')}`);
-    },
+    url,
     text,
   };
 }

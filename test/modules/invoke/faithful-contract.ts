@@ -84,8 +84,15 @@ export function faithfulContract({ open, reach }: Way): void {
     });
 
     test('without a body none is sent, and an empty one is', async () => {
-      await response(answer('ok'), { method: 'DELETE' });
-      expect(run.upstream.requests[0]).not.toMatch(/content-length|transfer-encoding/i);
+      for (const method of ['GET', 'DELETE', 'HEAD']) {
+        await response(answer('ok'), { method });
+        expect(run.upstream.requests[0]).toMatch(new RegExp(`^${method} /`));
+        expect(run.upstream.requests[0]).not.toMatch(/content-length|transfer-encoding/i);
+      }
+      for (const method of ['POST', 'PUT', 'PATCH']) {
+        await response(answer('ok'), { method });
+        expect(run.upstream.requests[0]).toMatch(new RegExp(`^${method} /[^]*\r\ncontent-length: 0\r\n`, 'i'));
+      }
       await response(answer('ok'), { method: 'POST', body: '' });
       expect(run.upstream.requests[0]).toMatch(/\r\ncontent-length: 0\r\n/i);
     });

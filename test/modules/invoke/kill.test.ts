@@ -19,12 +19,20 @@ test('nothing that was answered is lost on kill -9, and nothing is left in progr
   const api = await machine.start();
   const id = await machine.run(api, 'echo');
   const answered: string[] = [];
+  /** What came of a key; null while nobody knows. */
+  const keys = new Map<string, string | null>();
   const enough = Promise.withResolvers<void>();
-  const workers = Array.from({ length: 8 }, async () => {
-    for (;;) {
-      const { invokeService } = await api.data<{ invokeService: { invocation: Call } }>(invoke, { input: { id } });
-      expect(invokeService.invocation.outcome).toBe('COMPLETED');
-      answered.push(invokeService.invocation.id);
+  const call = async (own: typeof api, input: object) =>
+    (await own.data<{ invokeService: { invocation: Call } }>(invoke, { input: { id, ...input } })).invokeService
+      .invocation;
+  const workers = Array.from({ length: 8 }, async (_, worker) => {
+    for (let n = 0; ; n++) {
+      const idempotencyKey = n % 4 === 0 ? `order ${worker}.${n}` : null;
+      if (idempotencyKey !== null) keys.set(idempotencyKey, null);
+      const made = await call(api, { idempotencyKey });
+      expect(made.outcome).toBe('COMPLETED');
+      if (idempotencyKey !== null) keys.set(idempotencyKey, made.id);
+      answered.push(made.id);
       if (answered.length === 300) enough.resolve();
     }
   });
@@ -43,4 +51,12 @@ test('nothing that was answered is lost on kill -9, and nothing is left in progr
   }
   expect(answered.filter((each) => kept.get(each) !== 'COMPLETED')).toEqual([]);
   expect([...kept.values()].filter((outcome) => !['COMPLETED', 'CANCELLED'].includes(outcome))).toEqual([]);
+  // A key that was taken before calls nothing now, whether its call was answered or not.
+  const again: string[] = [];
+  for (const [idempotencyKey, first] of [...keys].slice(-40)) {
+    const made = await call(next, { idempotencyKey });
+    expect(first ?? made.id).toBe(made.id);
+    again.push(made.id);
+  }
+  expect(again.filter((each) => kept.has(each)).length).toBeGreaterThanOrEqual(32);
 }, 120_000);

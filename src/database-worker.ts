@@ -20,7 +20,8 @@ export interface Answer {
 const maxStatements = 200;
 
 const database = new DatabaseSync((workerData as { file: string }).file);
-database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;');
+// The first of them is what lets the second wait for another process.
+database.exec('PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
 const prepared = new Map<string, StatementSync>();
 
 function prepare(sql: string): StatementSync {

@@ -27,6 +27,9 @@ const closing = (socket: Socket) => new Promise<void>((resolve) => void socket.o
 const gzip = promisify(zlib.gzip);
 const zstdCompress = promisify(zlib.zstdCompress);
 
+const invokeServiceStream =
+  'subscription ($input: InvokeServiceInput!) { invokeServiceStream(input: $input) { text final } }';
+
 const silent: Script = () => {};
 const halfAnswer: Script = (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc');
 
@@ -202,13 +205,33 @@ describe('how many', () => {
     const arrived = [busy.upstream.next(), busy.upstream.next()];
     const calls = [own.call(busy), own.call(busy)];
     const [first] = await Promise.all(arrived);
-    expect(errorsOf(await own.answer({ id: busy.id }))).toEqual(['RATE_LIMITED CONCURRENT_CALLS']);
+    const refused = ['RATE_LIMITED CONCURRENT_CALLS'];
+    expect(errorsOf(await own.answer({ id: busy.id }))).toEqual(refused);
+    const stream = own.subscribe(invokeServiceStream, { input: { id: busy.id } }, 'sse').next();
+    expect(errorsOf((await stream).value ?? {})).toEqual(refused);
     first?.end(answer('ok'));
     await Promise.race(calls);
     const next = busy.upstream.next();
     const again = own.call(busy);
     for (const socket of [await arrived[1], await next]) socket?.end(answer('ok'));
     for (const call of [...calls, again]) expect((await call).outcome).toBe('COMPLETED');
+  });
+
+  test('a stream is one of them, until it is left', async () => {
+    await using own = await startInvokeServer({
+      as: { caller: { name: 'ann', local: false } },
+      config: { invoke: { maxCallsPerCaller: 1 } },
+    });
+    const busy = await own.play('busy', halfAnswer);
+    const chunks = own.subscribe(invokeServiceStream, { input: { id: busy.id } });
+    const arrived = busy.upstream.next();
+    await chunks.next();
+    expect(errorsOf(await own.answer({ id: busy.id }))).toEqual(['RATE_LIMITED CONCURRENT_CALLS']);
+    const closed = closing(await arrived);
+    await chunks.return?.();
+    await closed;
+    busy.upstream.answerWith(answer('ok'));
+    await expect.poll(async () => (await own.answer({ id: busy.id })).errors).toBeUndefined();
   });
 
   test('unless it is configured otherwise that is 8 of one caller and 128 in all', async () => {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../../src/database.ts';
+import { services } from '../../../src/k8s/resources.ts';
 import { holdTimers } from './held-clock.ts';
 import { deleteInvocations, historyWorld, list } from './history-world.ts';
 import { errorsOf, invocationFields } from './surface.ts';
@@ -31,7 +33,9 @@ export function historyContract(newUrl: () => Promise<string>): void {
         request: { method: 'POST', url: `${run.url}/x?y=1`, body: "it's\n\u0000 'ü' \\", curl: null },
         response: { status: 200, body: '{"a":"ü"}', preview: { format: 'JSON', value: { a: 'ü' }, error: null } },
       });
-      for (const time of Object.values(made.timings)) expect(time).toBeGreaterThanOrEqual(0);
+      const { connectMs, firstByteMs, totalMs } = made.timings;
+      const times = [0, connectMs, firstByteMs, totalMs].map((time) => time ?? Number.NaN);
+      expect(times).toEqual(times.toSorted((a, b) => a - b));
       const { node, invocation, serviceRun } = await server.data(
         `query ($id: ID!, $run: ID!) {
           node(id: $id) { ... on Invocation { ${invocationFields} } }
@@ -210,11 +214,30 @@ export function historyContract(newUrl: () => Promise<string>): void {
       );
     });
 
-    test('only so many of one caller are kept', async () => {
-      const server = await start({ historyPerCaller: 3 });
+    test('only so many of one caller are kept, whatever others do', async () => {
+      const config = { historyUrl: await newUrl(), historyPerCaller: 3 };
+      const as = (name: string) => start(config, { as: { caller: { name, local: false } } });
+      const [ann, bob] = [await as('ann'), await as('bob')];
+      const [run, twin] = [await ann.play('echo', answer('ok')), await bob.play('echo', answer('ok'))];
+      await bob.call(twin, { path: '/old' });
+      for (let n = 1; n <= 5; n++) await ann.call(run, { path: `/${n}` });
+      expect(await paths(ann)).toEqual(['/5', '/4', '/3']);
+      expect(await paths(bob)).toEqual(['/old']);
+    });
+
+    test('a run that is gone leaves its calls behind', async () => {
+      const server = await start();
       const run = await server.play('echo', answer('ok'));
-      for (let n = 1; n <= 5; n++) await server.call(run, { path: `/${n}` });
-      expect(await paths(server)).toEqual(['/5', '/4', '/3']);
+      const { id } = await server.call(run);
+      await server.kube.delete(services, 'echo', server.namespace);
+      await server.until(() => (server.runs.byId(run.id) ? undefined : true));
+      expect(
+        await server.data('query ($id: ID!) { invocation(id: $id) { id serviceRunId runId serviceRun { id } } }', {
+          id,
+        }),
+      ).toEqual({ invocation: { id, serviceRunId: run.id, runId: 'echo', serviceRun: null } });
+      expect((await page(server, { filter: { serviceRunId: run.id } })).totalCount).toBe(1);
+      expect(errorsOf(await replay(server, { id }))[0]).toMatch(/^NOT_FOUND/);
     });
 
     test('what is older than the retention goes by itself', async () => {
@@ -285,6 +308,13 @@ export function historyContract(newUrl: () => Promise<string>): void {
       });
     }
     expect((await get('/x')).status).toBe(404);
+    const posted = await fetch(`${server.url}/invocations.har`, { method: 'POST' });
+    expect(await posted.json()).toMatchObject({ errors: [{ extensions: { code: 'NOT_SUPPORTED' } }] });
+    const foreign = await fetch(`${server.url}/invocations.har`, { headers: { origin: 'http://evil.example' } });
+    expect({ status: foreign.status, canary: (await foreign.text()).includes('first') }).toEqual({
+      status: 403,
+      canary: false,
+    });
   });
 
   test('an archive of more than one page is whole', async () => {
@@ -311,5 +341,32 @@ export function historyContract(newUrl: () => Promise<string>): void {
     await call;
     const next = await start({ historyUrl });
     expect((await page(next)).nodes).toMatchObject([{ outcome: 'CANCELLED' }]);
+  });
+
+  describe('at the start', () => {
+    test('several servers may begin with one empty database at once', async () => {
+      const historyUrl = await newUrl();
+      const [ann, bob] = await Promise.all([start({ historyUrl }), start({ historyUrl })]);
+      const run = await ann.play('echo', answer('ok'));
+      const { id } = await ann.call(run);
+      expect((await page(bob)).nodes.map((node) => node.id)).toEqual([id]);
+    });
+
+    test('tables of a newer server are left alone: the server says so and does not start', async () => {
+      const historyUrl = await newUrl();
+      await (await start({ historyUrl })).stop();
+      const database = await openDatabase(historyUrl, '/');
+      await database.run("UPDATE schema_versions SET version = 99 WHERE feature = 'invoke'");
+      await database.close();
+      await expect(start({ historyUrl })).rejects.toMatchObject({
+        problems: [
+          {
+            module: 'invoke',
+            field: 'historyUrl',
+            message: expect.stringMatching(/version 99[^]*Start a newer server/),
+          },
+        ],
+      });
+    });
   });
 }

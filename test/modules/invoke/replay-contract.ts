@@ -29,7 +29,7 @@ function holdTwo(): { access: Access; both: Promise<void>; go: () => void } {
 
 /** What every database must do for calls that are made again, through the public surface. */
 export function replayContract(newUrl: () => Promise<string>): void {
-  const { start, page, replay } = historyWorld(newUrl);
+  const { start, page, replay, deleted } = historyWorld(newUrl);
 
   describe('secrets', () => {
     const secret = 'canary-of-a-secret';
@@ -299,6 +299,18 @@ export function replayContract(newUrl: () => Promise<string>): void {
       const run = await server.play('echo', answer('ok'), { ready: false });
       expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))[0]).toMatch(/^NOT_READY/);
       expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))[0]).toMatch(/^NOT_READY/);
+    });
+
+    test('of a call that is deleted makes no other', async () => {
+      const server = await start();
+      const run = await server.play('echo', answer('ok'));
+      const { id } = await server.call(run, { idempotencyKey: key });
+      expect(await deleted(server, { ids: [id] })).toBe(1);
+      run.upstream.answerWith(answer('no'));
+      expect(errorsOf(await server.answer({ id: run.id, idempotencyKey: key }))).toEqual([
+        'CONFLICT idempotencyKey IDEMPOTENCY_KEY_REUSED',
+      ]);
+      expect(run.upstream.requests).toEqual([]);
     });
 
     test('is free again after a day', async () => {

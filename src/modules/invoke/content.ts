@@ -81,7 +81,21 @@ export function isTextType(content: ContentType | null): boolean {
 /** True for bytes that begin like an image, an archive, a program and the like. */
 export function looksBinary(bytes: Uint8Array): boolean {
   if (!signatureBytes.has(bytes[0] ?? 0)) return false;
-  return signatures.some((signature) => signature.equals(bytes.subarray(0, signature.length)));
+  const signature = signatures.find((each) => each.equals(bytes.subarray(0, each.length)));
+  if (!signature) return false;
+  // A sentence may begin with "ID3" or "RIFF"; such a file is no text soon after.
+  return !isPlain(signature) || !isPlain(bytes.subarray(0, 64));
+}
+
+/** Whether it is UTF-8, up to half a character at the end, without control characters but those of texts. */
+function isPlain(bytes: Uint8Array): boolean {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    // oxlint-disable-next-line no-control-regex -- control characters are what this is about
+    return !/[^\t\n\f\r\u001b\u0020-\uffff]/.test(text);
+  } catch {
+    return false; // not UTF-8: that is the answer
+  }
 }
 
 /**

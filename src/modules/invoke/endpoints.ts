@@ -72,7 +72,7 @@ export function readyEndpoints(
       for (const address of addresses) {
         const problem = problemOf(pod, service, address, admits);
         if (problem) return { problem };
-        if (pod && isReady(pod, service)) endpoints.push({ address, port: number, pod: pod.metadata.uid ?? '' });
+        if (pod && isReady(pod)) endpoints.push({ address, port: number, pod: pod.metadata.uid ?? '' });
       }
     }
   }
@@ -102,9 +102,9 @@ function isSelected({ metadata }: Pod, { spec }: Service): boolean {
   return Object.entries(spec.selector ?? {}).every(([key, value]) => metadata.labels?.[key] === value);
 }
 
-function isReady({ metadata, status }: Pod, { spec }: Service): boolean {
+/** Also where the Service is published with Pods that are not. */
+function isReady({ metadata, status }: Pod): boolean {
   if (metadata.deletionTimestamp) return false;
-  if (spec.publishNotReadyAddresses) return true;
   return status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') ?? false;
 }
 

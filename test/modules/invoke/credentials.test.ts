@@ -2,6 +2,7 @@ import { Pool } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { auth } from '../../../src/modules/auth/index.ts';
 import { audience, startIssuer } from '../auth/issuer.ts';
+import { captureLog } from './captured-log.ts';
 import { type InvokeServer, type PlayedRun, startInvokeServer } from './surface.ts';
 import { type Upstream, answer, startUpstream } from './upstream.ts';
 
@@ -15,6 +16,7 @@ const replay =
 const stream =
   'subscription ($input: InvokeServiceInput!) { invokeServiceStream(input: $input) { final invocation { outcome } } }';
 
+const { log, lines } = captureLog();
 let issuer: Awaited<ReturnType<typeof startIssuer>>;
 let server: InvokeServer;
 let run: PlayedRun;
@@ -24,6 +26,7 @@ beforeAll(async () => {
   proxy = await startUpstream(answer('proxy'));
   issuer = await startIssuer();
   server = await startInvokeServer({
+    log,
     modules: [auth],
     config: { auth: { issuer: issuer.url, audience: [audience] } },
   });
@@ -53,7 +56,7 @@ const carried = (token: string) => ({
   referer: 'http://canary.example/',
 });
 
-test(`in ${calls} calls nothing of the caller's credentials or of a proxy's reaches the service`, async () => {
+test(`in ${calls} calls nothing of the caller's credentials or of a proxy's reaches the service or the log`, async () => {
   run.upstream.answerWith((socket) => {
     socket.write(answer('ok'));
     socket.on('data', () => socket.write(answer('ok')));
@@ -92,6 +95,11 @@ test(`in ${calls} calls nothing of the caller's credentials or of a proxy's reac
   expect(seen).not.toMatch(/canary|bearer|authorization|cookie/i);
   expect(tokens.filter((token) => seen.includes(token) || seen.includes(token.split('.')[1] ?? token))).toEqual([]);
   expect(proxy.requests).toEqual([]);
+  // The audit has a line for each of them, and nothing of the credentials either.
+  expect(lines.filter((line) => 'audit' in line)).toHaveLength(calls);
+  const logged = lines.map((line) => JSON.stringify(line)).join('\n');
+  expect(logged).not.toMatch(/canary-(?!subject)/);
+  expect(tokens.filter((token) => logged.includes(token.split('.')[2] ?? token))).toEqual([]);
 }, 600_000);
 
 test('an Authorization for the service is sent when it is given in headers, and only that one', async () => {

@@ -313,6 +313,13 @@ export function faithfulContract({ open, reach }: Way): void {
       expect(found).toMatchObject({ body: text, lossy: false });
     });
 
+    test.each(['ID3 learns trees.', 'RIFF é', 'GIF89a\nis a format', '%PDF-', 'BZh9', 'OggS…', 'wOFF', 'PK', '7z'])(
+      'a text that begins like a file of another kind is text: %s',
+      async (text) => {
+        expect(await response(answer(text))).toMatchObject({ body: text, lossy: false });
+      },
+    );
+
     test.each<[type: string, body: Buffer, text: string]>([
       ['text/plain', bytes(0x61, 0xff), 'a\ufffd'],
       ['application/json', bytes(0x22, 0xc3, 0x22), '"\ufffd"'],
@@ -328,6 +335,27 @@ export function faithfulContract({ open, reach }: Way): void {
       ['application/grpc', Buffer.from('abc')],
       ['text/plain', bytes(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0)],
       ['application/json', Buffer.from('\x7fELF\x02\x01', 'latin1')],
+      ...[
+        ...[
+          'GIF87a\x01\x02\x03',
+          'GIF89a\x01',
+          '\xff\xd8\xff\xe0',
+          '%PDF-1.7\n%\xe2\xe3\xcf\xd3',
+          'PK\x03\x04a',
+          '\x1f\x8b\x08',
+        ],
+        ...[
+          'BZh91AY&SY\xd3\xff',
+          '\xfd7zXZ',
+          '7z\xbc\xaf',
+          '\x28\xb5\x2f\xfd',
+          'RIFF\x10\x01WAVE',
+          'OggS\x02',
+          'ID3\x03',
+          'wOFF\x01',
+        ],
+        ...['wOF2\x01', '\xca\xfe\xba\xbe', '\x00asm\x01'],
+      ].map((begin): [string, Buffer] => ['text/plain', Buffer.from(begin, 'latin1')]),
       ['text/plain', Buffer.from('a\0b')],
       ['text/plain; charset=klingon', Buffer.from('abc')],
       [null, Buffer.from('a\0b')],

@@ -70,6 +70,11 @@ describe('what is behind the Service', () => {
     ['a Pod on the network of its node', { pod: { hostNetwork: true } }, 'TARGET_NOT_ALLOWED HOST_NETWORK'],
     ['a headless Service without a ready Pod', { service: { clusterIP: 'None' }, ready: false }, 'NOT_READY'],
     ['a Pod that is not ready', { ready: false }, 'NOT_READY'],
+    [
+      'a Pod that is not ready, of a Service that is published nevertheless',
+      { ready: false, service: { publishNotReadyAddresses: true } },
+      'NOT_READY',
+    ],
     ['no Pod', { withPod: false }, 'NOT_READY'],
   ])('%s is refused', async (_, parts, expected) => {
     const run = await server.play(newName(), answer('no'), parts);
@@ -259,6 +264,20 @@ describe('rights', () => {
     const run = await own.play('echo', answer('no'));
     expect(errorsOf(await own.answer({ id: run.id }))).toEqual(['FORBIDDEN id']);
     expect(run.upstream.requests).toEqual([]);
+  });
+
+  test('a right that is withdrawn lets a call under way end, once, and refuses the next', async () => {
+    const allowed = { see: [namespace], invoke: [namespace] };
+    await using own = await open(allowed);
+    const run = await own.play('echo', () => {});
+    const arrived = run.upstream.next();
+    const call = own.call(run);
+    const socket = await arrived;
+    allowed.invoke = [];
+    expect(errorsOf(await own.answer({ id: run.id }))).toEqual(['FORBIDDEN id']);
+    socket.end(answer('late'));
+    expect((await call).response?.body).toBe('late');
+    expect(run.upstream.requests).toHaveLength(1);
   });
 
   test('a right that is withdrawn ends a stream under way, and refuses the next call', async () => {

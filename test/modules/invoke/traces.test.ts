@@ -118,16 +118,20 @@ test('100 canaries in 12 places are in no log, metric or error, and in the histo
   expect(seen(await (await fetch(server.server.modules.use(Metrics).url ?? '')).text())).toEqual([]);
 });
 
-test("a service's cookies are data, and none of the answer's own", async () => {
-  await using world = await start(answer('ok', { 'set-cookie': 'session=1', 'x-own': '1' }));
+test("a service's cookies and scripts are data, and none of the answer's own", async () => {
+  const headers = { 'set-cookie': 'session=1', 'x-own': '1', 'content-type': 'text/html' };
+  await using world = await start(answer('<script>alert(1)</script>', headers));
   const { server, run } = world;
-  const query = `mutation ($id: ID!) { invokeService(input: { id: $id }) { invocation { response { headers { name value } } } } }`;
+  const query = `mutation ($id: ID!) { invokeService(input: { id: $id }) { invocation { response { body headers { name value } } } } }`;
   const response = await fetch(`${server.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ query, variables: { id: run.id } }),
   });
-  expect(await response.text()).toContain('session=1');
+  const text = await response.text();
+  expect(text).toContain('session=1');
+  expect(text).toContain('<script>');
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   expect(response.headers.get('content-type')).toMatch(/^application\/json|^application\/graphql-response\+json/);
   expect([...response.headers.keys()].filter((name) => /cookie|x-own/.test(name))).toEqual([]);
 });

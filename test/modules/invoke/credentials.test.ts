@@ -114,3 +114,20 @@ test('an Authorization for the service is sent when it is given in headers, and 
   expect(run.upstream.requests.join('')).toMatch(/\r\nAuthorization: Bearer mine\r\n/);
   expect(run.upstream.requests.join('')).not.toContain(token);
 });
+
+test('the archive is for who is signed in, and has the calls of nobody else', async () => {
+  run.upstream.answerWith(answer('ok'));
+  const archive = async (token?: string) => {
+    const headers = token === undefined ? { cookie: 'session=canary' } : { authorization: `Bearer ${token}` };
+    const response = await fetch(`${server.url}/invocations.har`, { headers });
+    return { status: response.status, text: await response.text() };
+  };
+  const [ann, bob] = [await issuer.sign({ sub: 'ann' }), await issuer.sign({ sub: 'bob' })];
+  const body = JSON.stringify({ query: invoke, variables: { input: { id: run.id, path: '/of-ann' } } });
+  await fetch(`${server.url}/graphql`, { method: 'POST', headers: carried(ann), body });
+  expect(await archive(ann)).toEqual({ status: 200, text: expect.stringContaining('/of-ann') });
+  expect(JSON.parse((await archive(bob)).text)).toMatchObject({ log: { entries: [] } });
+  for (const refused of [await archive(), await archive(`${ann}x`), await archive('nonsense')]) {
+    expect(refused).toEqual({ status: 401, text: expect.stringContaining('UNAUTHENTICATED') });
+  }
+});

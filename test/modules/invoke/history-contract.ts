@@ -7,6 +7,24 @@ import { deleteInvocations, historyWorld, list } from './history-world.ts';
 import { errorsOf, invocationFields } from './surface.ts';
 import { answer } from './upstream.ts';
 
+/** What the format asks of each entry (http://www.softwareishard.com/blog/har-12-spec/). */
+const harFields = [
+  ...['startedDateTime', 'time', 'cache', 'timings.send', 'timings.wait', 'timings.receive'],
+  ...['method', 'url', 'httpVersion', 'cookies', 'headers', 'queryString', 'headersSize', 'bodySize'].map(
+    (name) => `request.${name}`,
+  ),
+  ...['status', 'statusText', 'httpVersion', 'cookies', 'headers', 'redirectURL', 'headersSize', 'bodySize'].map(
+    (name) => `response.${name}`,
+  ),
+  ...['response.content.size', 'response.content.mimeType'],
+];
+const missingOfHar = (entry: object) =>
+  harFields.filter((path) => {
+    let value: unknown = entry;
+    for (const name of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[name];
+    return value === undefined || value === null || (typeof value === 'number' && value < -1);
+  });
+
 /** What every database must do, through the public surface. `newUrl` gives an empty one. */
 export function historyContract(newUrl: () => Promise<string>): void {
   const { start, page, paths, replay, deleted } = historyWorld(newUrl);
@@ -296,6 +314,7 @@ export function historyContract(newUrl: () => Promise<string>): void {
         timings: { send: 0 },
       },
     ]);
+    for (const entry of log.entries) expect(missingOfHar(entry)).toEqual([]);
     const filtered = (await (await get('?outcome=COMPLETED&outcome=TIMEOUT&search=FIRST')).json()) as {
       log: { entries: unknown[] };
     };

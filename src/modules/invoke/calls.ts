@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Caller, Place } from '../../caller.ts';
-import { SlipwayError } from '../../errors.ts';
+import { SlipwayError, throwInvalid } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Context } from '../../module.ts';
 import type { RunView, Runs } from '../runs/service.ts';
@@ -43,6 +43,8 @@ export interface Asked {
   key: string | null;
   /** Of all the mutation's input; nobody asks for it without a key. */
   inputHash: string;
+  /** What is known to be wrong with it. */
+  problems?: readonly SlipwayError[];
 }
 
 /** A call that is recorded and may now be made, once. */
@@ -79,6 +81,7 @@ export function createCalls(parts: CallParts): Calls {
     key && history ? firstResult({ history, running, clock, maxWaitMs }, key, context.signal) : null;
 
   const begin: Calls['begin'] = async (asked, context) => {
+    if (asked.problems) throwInvalid(asked.problems);
     const key = keyOf(asked, context, history);
     const before = key ? await first(key, context) : null;
     if (before) return { first: before };

@@ -1,5 +1,5 @@
 import type { When } from '../../endings.ts';
-import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
+import { SlipwayError, invalid } from '../../errors.ts';
 import type { Context } from '../../module.ts';
 import { whileAllowed } from '../../schema/stream/withdrawal.ts';
 import { type Asked, type CallParts, type Calls, type StartedCall } from './calls.ts';
@@ -61,8 +61,8 @@ export function createInvoker(parts: InvokerParts): Invoker {
     invoke: (input, idempotencyKey, context) => perform(askedFor('invokeService', input, idempotencyKey), context),
     async replay(input, context) {
       const { idempotencyKey: key, ...rest } = input;
-      const call = await replayed(input, history, context);
-      return perform({ mutation: 'replayInvocation', input: call, key, inputHash: inputHash(rest) }, context);
+      const again = await replayed(input, history, context);
+      return perform({ mutation: 'replayInvocation', ...again, key, inputHash: inputHash(rest) }, context);
     },
     async stream(input, idempotencyKey, context) {
       const { started, first } = await calls.begin(askedFor('invokeServiceStream', input, idempotencyKey), context);
@@ -100,22 +100,22 @@ async function makeCall(parts: InvokerParts, started: StartedCall, whenGone: Whe
 }
 
 /** The call of a recorded one; what was redacted or cut has to be given anew. */
-async function replayed(input: ReplayInput, history: History | null, context: Context): Promise<CallInput> {
+async function replayed(
+  input: ReplayInput,
+  history: History | null,
+  context: Context,
+): Promise<Pick<Asked, 'input' | 'problems'>> {
   const entry = await history?.get(context.caller.name, input.id);
   if (!entry) throw new SlipwayError('NOT_FOUND', 'There is no such invocation.', { field: 'id' });
-  if (!entry.request.repeatable) {
-    throw invalid(
-      'id',
-      'This call was not recorded whole, so it cannot be made again. Call the service anew.',
-      'NOT_REPLAYABLE',
-    );
-  }
   const bodies = (await history?.bodies(entry.caller, [entry.id]))?.get(entry.id);
-  throwInvalid(missingParts(entry, input));
-  return callAgain(entry, bodies, input);
+  return { input: callAgain(entry, bodies, input), problems: missingParts(entry, input) };
 }
 
 function missingParts({ request }: Entry, input: ReplayInput): SlipwayError[] {
+  if (!request.repeatable) {
+    const why = 'This call was not recorded whole, so it cannot be made again. Call the service anew.';
+    return [invalid('id', why, 'NOT_REPLAYABLE')];
+  }
   const given = new Set((input.headers ?? []).map(({ name }) => name.toLowerCase()));
   const missing = request.headers
     .filter((header) => header.redacted && !given.has(header.name.toLowerCase()))

@@ -89,6 +89,12 @@ export function replayContract(newUrl: () => Promise<string>): void {
         'INVALID headers GIVE_ANEW',
       ]);
       expect(run.upstream.requests).toEqual([]);
+      const { nodes } = await page(server, { filter: { outcome: ['REFUSED'] } });
+      expect(nodes).toMatchObject([
+        { errorCode: 'INVALID', message: expect.stringMatching(/"Authorization"/) },
+        { errorCode: 'INVALID', request: { url: expect.stringContaining('api_key=***') } },
+      ]);
+      expect(JSON.stringify(nodes)).not.toContain('canary');
       expect((await replay(server, { id, headers, path, body })).errors).toBeUndefined();
       expect(run.upstream.requests[0]).toContain(secret);
       expect(run.upstream.requests[0]).not.toContain('***');

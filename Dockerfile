@@ -1,11 +1,12 @@
 # An image for others is built on a digest: --build-arg NODE_IMAGE=node:24-slim@sha256:…
+# A registry of one's own, or its authority (`ca`), is told as a secret: --secret id=npmrc,src=.npmrc
 ARG NODE_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY tools tools
-RUN npm ci --ignore-scripts --no-audit --no-fund
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
@@ -14,22 +15,35 @@ FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY tools/node-runtime tools/node-runtime
-# Modules of others import "slipway": they find this one.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && ln -s ../dist node_modules/slipway
+# Modules of others import "slipway": they find this one. Types and source maps are of no use to what runs.
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && ln -s ../dist node_modules/slipway \
+ && find node_modules -type f -regex '.*\.\([cm]?ts\|map\)' -delete
 
-FROM ${NODE_IMAGE}
+# Of the system, what runs here needs Node and its libraries: no shell, nothing that installs. Scanners read the rest.
+FROM ${NODE_IMAGE} AS system
+WORKDIR /system
+RUN mkdir --mode=1777 tmp \
+ && mkdir -p data etc var/lib/dpkg && chown 1000:1000 data \
+ && cp --parents --dereference /usr/local/bin/node $(ldd /usr/local/bin/node | grep -o '/[^ ]*') \
+      /etc/passwd /etc/group /etc/os-release /usr/share/doc/libc6/copyright \
+      /usr/share/doc/libgcc-s1/copyright /usr/share/doc/libstdc++6/copyright . \
+ && echo 'hosts: files dns' >etc/nsswitch.conf \
+ && dpkg-query --status base-files libc6 libgcc-s1 libstdc++6 >var/lib/dpkg/status \
+ && chroot . /usr/local/bin/node --version
+
+FROM scratch
 LABEL org.opencontainers.image.title="Slipway" \
       org.opencontainers.image.description="A GraphQL API server for the HTTP services that run on a Kubernetes platform" \
       org.opencontainers.image.licenses="Apache-2.0"
-# What runs here installs nothing.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn* \
- && mkdir /data && chown 1000:1000 /data
+COPY --from=system /system /
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY LICENSE ./
 # Half of the usual nursery, and memory that is given back: less of it with many runs, for hardly any CPU.
-ENV NODE_ENV=production \
+ENV PATH=/usr/local/bin \
+    NODE_ENV=production \
     MALLOC_ARENA_MAX=1 \
     MALLOC_MMAP_THRESHOLD_=32768 \
     MALLOC_TRIM_THRESHOLD_=65536 \

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 export const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -24,6 +25,14 @@ export interface ServerProcess extends AsyncDisposable {
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
+export interface CommandResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
 /** The environment of a server under test: free ports, its own data folder, nothing inherited but PATH. */
 export function serverEnvironment(dataDir: string, extra: Record<string, string> = {}): Record<string, string> {
   return {
@@ -40,16 +49,18 @@ export function serverEnvironment(dataDir: string, extra: Record<string, string>
 const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
 
 /** Runs `slipway …` to its end. */
-export async function runCommand(
-  args: string[],
-  env: Record<string, string>,
-  cwd = process.cwd(),
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [main, ...args], {
-    env: { ...compiled, ...env },
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+export function runCommand(args: string[], env: Record<string, string>, cwd = process.cwd()): Promise<CommandResult> {
+  return resultOf(
+    spawn(process.execPath, [main, ...args], {
+      env: { ...compiled, ...env },
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+}
+
+/** What a program that has just been started says until it ends. */
+export async function resultOf(child: Child): Promise<CommandResult> {
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));
@@ -58,16 +69,17 @@ export async function runCommand(
 }
 
 /** Starts the server as a process of its own and waits for its ready line. */
-export async function startProcess(
-  env: Record<string, string>,
-  cwd = process.cwd(),
-  program = main,
-): Promise<ServerProcess> {
+export function startProcess(env: Record<string, string>, cwd = process.cwd(), program = main): Promise<ServerProcess> {
   const child = spawn(process.execPath, [program], {
     env: { ...compiled, ...env },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return readyServer(child);
+}
+
+/** Waits for the ready line of a server that has just been started, here or in a container. */
+export async function readyServer(child: Child): Promise<ServerProcess> {
   let stderr = '';
   child.stderr.on('data', (chunk) => (stderr += chunk));
   const exited = once(child, 'close');

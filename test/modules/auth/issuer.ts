@@ -1,7 +1,9 @@
 import { type KeyObject, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { type JWK, SignJWT, exportJWK } from 'jose';
+import type { Certificate } from '../../k8s/certificates.ts';
 import { listenAgain } from '../../ports.ts';
 
 export const audience = 'slipway';
@@ -32,14 +34,14 @@ export async function createKey(alg = 'RS256', kid: string = randomUUID()): Prom
 export type Claims = Record<string, unknown>;
 export type Header = Record<string, unknown>;
 
-/** An identity provider on loopback, as far as an API sees one: its configuration and its keys. */
-export async function startIssuer(now: () => number = Date.now) {
+/** An identity provider on loopback, as far as an API sees one: its configuration and its keys; with a certificate, of https. */
+export async function startIssuer(now: () => number = Date.now, certificate?: Certificate) {
   const key = await createKey();
   let keys = [key];
   const answers = new Map<string, Answer>();
   const requests: string[] = [];
   const seen = new EventEmitter();
-  const server = createServer((request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const path = request.url ?? '';
     requests.push(path);
     const answer = answers.get(path);
@@ -48,13 +50,14 @@ export async function startIssuer(now: () => number = Date.now) {
     else if (path === discoveryPath) json(response, { issuer: url, jwks_uri: url + keysPath });
     else response.writeHead(404).end();
     seen.emit(path);
-  });
+  };
+  const server = certificate ? createSecureServer(certificate, handle) : createServer(handle);
   let port = 0;
   const listen = async () => {
     port = await listenAgain(server, port);
   };
   await listen();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`;
 
   const claims = (given: Claims = {}): Claims => {
     const seconds = Math.floor(now() / 1000);

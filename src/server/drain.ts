@@ -3,6 +3,7 @@ import { type Socket, Server as NetServer } from 'node:net';
 import { Bag } from '../bag.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { trackResponse } from './response-end.ts';
 import type { WebSocketSurface } from './websocket.ts';
 
 /** What is still under way then is cut: an orderly end has to be faster than the usual 30 s until SIGKILL. */
@@ -82,7 +83,7 @@ export function createDrain({ server, clock, log, isProbe, random = Math.random 
       return begun;
     },
     track(response) {
-      response.once('close', underWay.add(response));
+      trackResponse(response, underWay.add(response));
       if (begun) lastOfConnection(response);
     },
     stream: (response) => void streams.add(response),

@@ -7,7 +7,7 @@ import { type JsonType, jsonTypeFor, sendResult } from './answer.ts';
 import { readBody } from './body.ts';
 import { type Operations, createOperations, operationType } from './operations.ts';
 import { type Params, paramsOf, parseJson } from './params.ts';
-import { clientGone, requestSignal } from './sign-in.ts';
+import { clientGone, requestSignal } from './response-end.ts';
 import { type Yoga, createGraphQLYoga } from './yoga.ts';
 
 /** GraphQL for the HTTP and the WebSocket server. */

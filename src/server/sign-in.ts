@@ -1,9 +1,7 @@
-import type { ServerResponse } from 'node:http';
 import type { Auth } from '../auth.ts';
 import { BootError } from '../boot-error.ts';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
-import type { When } from '../endings.ts';
 import { isLoopback } from '../http-guard.ts';
 import type { ClusterMode } from '../k8s/cluster.ts';
 
@@ -18,26 +16,6 @@ export function atExpiry(clock: Clock, { expiresAt }: Caller, task: () => void):
   };
   wait();
   return () => cancel();
-}
-
-/** When the client goes away before its answer is complete. */
-export function clientGone(response: ServerResponse): When {
-  return (end) => {
-    // A complete answer closes too.
-    const closed = () => {
-      if (!response.writableFinished) end();
-    };
-    if (response.closed) closed();
-    else response.on('close', closed);
-    return () => response.off('close', closed);
-  };
-}
-
-/** The same as a signal. */
-export function requestSignal(response: ServerResponse): AbortSignal {
-  const aborter = new AbortController();
-  clientGone(response)(() => aborter.abort());
-  return aborter.signal;
 }
 
 export interface Listener {

@@ -13,7 +13,8 @@ import { useEventStreams } from './event-stream.ts';
 import { type Operations, useOperations } from './operations.ts';
 import { useParams, useUrlParams } from './params.ts';
 import { useSharedResults } from './shared-results.ts';
-import { atExpiry, clientGone, requestSignal } from './sign-in.ts';
+import { clientGone, requestSignal } from './response-end.ts';
+import { atExpiry } from './sign-in.ts';
 
 /**
  * What the HTTP server (with `res`) and the WebSocket server (with `socket`) hand to yoga: nobody gets this far without

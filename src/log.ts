@@ -41,18 +41,22 @@ const mostWaiting = 8_192;
 
 /** The lines of one turn of the event loop leave in one write, after what the turn was for. */
 function standardOutput(): DestinationStream & { flush(): void } {
-  const output = pino.destination({ sync: true, minLength: mostWaiting });
-  let due = false;
+  const output = pino.destination({ sync: true });
+  let lines = '';
+  const send = () => {
+    const all = lines;
+    lines = '';
+    if (all !== '') output.write(all);
+  };
   return {
     write(line) {
-      output.write(line);
-      if (due) return;
-      due = true;
-      setImmediate(() => {
-        due = false;
-        output.flush();
-      });
+      if (lines === '') setImmediate(send);
+      lines += line;
+      if (lines.length > mostWaiting) send();
     },
-    flush: () => output.flushSync(),
+    flush() {
+      send();
+      output.flushSync();
+    },
   };
 }

@@ -32,7 +32,7 @@ export function createDirectReach(connections: Connections, authorities?: string
       const { authority, path, tlsName } = target;
       const tls = tlsName === null ? null : { name: tlsName, context: trusted() };
       const line: Line = {
-        key: [caller.name, target.uid, endpoint.pod, address, port, tlsName].join('\n'),
+        key: `${caller.name}\n${target.uid}\n${endpoint.pod}\n${address}\n${port}\n${tlsName}`,
         connect: (dial, take) => connectPinned({ address, port, tls }, dial, take),
       };
       return openCall({ line, authority, path, ...request }, { ...options, connections, limits });

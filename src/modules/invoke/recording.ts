@@ -10,11 +10,14 @@ import type { Response } from './response.ts';
 const maxRefusedUrl = 2048;
 
 let sequence = 0;
+/** Of the millisecond of the last one. */
+let begin = { at: Number.NaN, text: '' };
 
 /** Rises with time, and within one millisecond with the order of calls. */
 export function newEntryId(now: number): string {
   sequence = (sequence + 1) % 0x10000;
-  return `${now.toString(16).padStart(12, '0')}${sequence.toString(16).padStart(4, '0')}${randomHex()}`;
+  if (now !== begin.at) begin = { at: now, text: now.toString(16).padStart(12, '0') };
+  return `${begin.text}${sequence.toString(16).padStart(4, '0')}${randomHex()}`;
 }
 
 const random = Buffer.alloc(4096);

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql';
 import type { Caller } from '../caller.ts';
 import { type ContextSource, authenticate } from '../context.ts';
+import { type When, abortedForMany } from '../endings.ts';
 import { SlipwayError } from '../errors.ts';
 import type { Refusal } from '../http-guard.ts';
 import { limits } from '../schema/limits.ts';
@@ -27,6 +28,7 @@ interface Extra {
   caller?: Caller;
   rate?: MessageRate;
   aborter: AbortController;
+  whenGone: When;
   /** Queries and mutations under way: a client would send them again if the socket closed before their answer. */
   answering: Set<string>;
   onAnswered: () => void;
@@ -73,6 +75,7 @@ export function serveWebSocket(
       onConnect: async (ctx) => {
         const extra = ctx.extra as Extra;
         extra.aborter = new AbortController();
+        extra.whenGone = abortedForMany(extra.aborter.signal);
         extra.answering = new Set();
         extra.onAnswered = () => {};
         extra.outlet = createOutlet(extra.request.socket, () => extra.socket.readyState === extra.socket.OPEN);
@@ -125,7 +128,7 @@ export function serveWebSocket(
           req: extra.request,
           params,
           caller,
-          socket: { end, signal: extra.aborter.signal },
+          socket: { end, signal: extra.aborter.signal, whenGone: extra.whenGone },
         } as never) as unknown as Enveloped & EnvelopedTools;
         try {
           const document = enveloped.parse(params.query);

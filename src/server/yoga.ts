@@ -4,7 +4,6 @@ import { type Plugin, createYoga } from 'graphql-yoga';
 import type { Caller } from '../caller.ts';
 import type { Clock } from '../clock.ts';
 import { type ContextSource, type RequestParts, createContext, wholeContext } from '../context.ts';
-import { aborted } from '../endings.ts';
 import type { Context } from '../module.ts';
 import { limits } from '../schema/limits.ts';
 import { useDocuments } from './documents.ts';
@@ -24,7 +23,7 @@ export interface ServerContext {
   req: IncomingMessage;
   res?: ServerResponse;
   caller: Caller;
-  socket?: { end: Context['end']; signal: AbortSignal };
+  socket?: Pick<Context, 'end' | 'signal' | 'whenGone'>;
 }
 
 function useStreams(onStream: (response: ServerResponse) => void): Plugin {
@@ -77,8 +76,7 @@ export function createGraphQLYoga(
 export type Yoga = ReturnType<typeof createGraphQLYoga>;
 
 function requestParts({ req, res, caller, socket }: ServerContext, clock: Clock): RequestParts {
-  if (socket)
-    return { request: null, caller, signal: () => socket.signal, whenGone: aborted(socket.signal), end: socket.end };
+  if (socket) return { ...socket, request: null, caller, signal: () => socket.signal };
   if (!res) throw new Error('A request without a response.');
   endAtExpiry(clock, caller, res);
   const end = () => void res.destroy();

@@ -112,6 +112,8 @@ export function createCalls(parts: CallParts): Calls {
     const cancelStart = key ? () => {} : recordSoon(parts, entry);
     const finish = async (ended: Entry): Promise<Entry> => {
       cancelStart();
+      // Its place is free, however long its record takes.
+      release();
       await recordEnd(parts, ended, asked.mutation, run);
       end();
       result?.resolve(ended);

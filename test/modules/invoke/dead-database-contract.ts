@@ -88,6 +88,21 @@ export function deadDatabaseContract(open: () => Promise<FragileDatabase>): void
     expect(await scrape(server)).toMatchObject({ slipway_invocation_records_waiting: 0 });
   });
 
+  test('a call that only waits for its record takes nobody the place of a call', async () => {
+    await using world = await start({ maxCalls: 1 });
+    const { database, clock, lines, server, run } = world;
+    await database.hang();
+    const made = (count: number) =>
+      expect.poll(() => lines.filter(({ msg }) => msg === 'invocation').length).toBe(count);
+    const first = server.call(run, { path: '/first' });
+    await made(1);
+    const second = server.call(run, { path: '/second' });
+    await made(2);
+    await clock.fire(patienceMs);
+    expect((await Promise.all([first, second])).map(({ outcome }) => outcome)).toEqual(['COMPLETED', 'COMPLETED']);
+    await world.heal();
+  });
+
   test('what refuses is reported too: calls go on, and only what can not do without it is UNAVAILABLE', async () => {
     await using world = await start();
     const { database, line, server, run } = world;

@@ -73,6 +73,33 @@ describe('slipway', () => {
     expect(server.child.exitCode).toBe(0);
   });
 
+  test('what ends it without warning is the last line of its log', async () => {
+    const target = join(folder, 'node_modules', '@acme', 'fails');
+    await mkdir(target, { recursive: true });
+    await symlink(resolve('.'), join(folder, 'node_modules', 'slipway'));
+    await writeFile(
+      join(target, 'package.json'),
+      '{ "name": "@acme/fails", "type": "module", "exports": "./index.js" }',
+    );
+    await writeFile(
+      join(target, 'index.js'),
+      `import { defineModule } from 'slipway';
+       const fail = () => { throw new Error('too bad'); };
+       export default defineModule({ name: '@acme/fails', start: () => void setImmediate(fail) });`,
+    );
+    const file = join(folder, 'slipway.yaml');
+    await writeFile(file, 'modules: [runs, "@acme/fails"]\n');
+    const env = serverEnvironment(join(folder, 'data'), { SLIPWAY_CONFIG: file });
+    const { code, stdout } = await runCommand([], env, folder);
+    expect([code, JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')]).toEqual([
+      1,
+      expect.objectContaining({
+        ...{ level: 'fatal', msg: 'uncaughtException' },
+        err: expect.objectContaining({ message: 'too bad' }),
+      }),
+    ]);
+  });
+
   test("a third party's module is loaded by package name and adds its field", async () => {
     await projectWithSample();
     const file = join(folder, 'slipway.yaml');

@@ -47,7 +47,7 @@ async function seed(kube: KubeClient): Promise<void> {
 
 interface Runs {
   serviceRuns: {
-    nodes: { name: string }[];
+    nodes: { id?: string; name: string }[];
     totalCount: number;
     pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string; endCursor: string };
   };
@@ -267,6 +267,15 @@ describe('a caller sees only what they may', () => {
       byService: null,
       node: null,
     });
+  });
+
+  test('an id is written in one way only', async () => {
+    const { serviceRuns } = await guest.data<Runs>('{ serviceRuns { nodes { id name } } }');
+    const id = serviceRuns.nodes[0]?.id ?? '';
+    const byId = async (written: string) =>
+      (await guest.data('query ($id: ID!) { serviceRun(by: { id: $id }) { id } }', { id: written })).serviceRun;
+    expect(await byId(id)).toEqual({ id });
+    for (const other of [`${id}=`, ` ${id}`, `${id}.`, `${id}\n`]) expect(await byId(other)).toBeNull();
   });
 
   test('a filter by a namespace that is not visible looks like one by an empty one', async () => {

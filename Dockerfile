@@ -6,7 +6,7 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY tools tools
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --ignore-scripts --no-audit --no-fund
+RUN --mount=type=secret,id=npmrc npm ci --userconfig /run/secrets/npmrc --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
@@ -16,7 +16,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 COPY tools/node-runtime tools/node-runtime
 # Modules of others import "slipway": they find this one. Types and source maps are of no use to what runs.
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+RUN --mount=type=secret,id=npmrc npm ci --userconfig /run/secrets/npmrc --omit=dev --ignore-scripts --no-audit --no-fund \
  && ln -s ../dist node_modules/slipway \
  && find node_modules -type f -regex '.*\.\([cm]?ts\|map\)' -delete
 

@@ -35,16 +35,20 @@ export interface CallParts {
   log: Log;
 }
 
-/** What a caller asked for in one mutation or subscription. */
-export interface Asked {
+/** A mutation or subscription with its idempotency key. */
+export interface Keyed {
   mutation: 'invokeService' | 'replayInvocation' | 'invokeServiceStream';
-  input: CallInput;
   /** As it was given. */
   key: string | null;
   /** Of all the mutation's input; nobody asks for it without a key. */
   inputHash: string;
+}
+
+/** What a caller asked for in one of them. */
+export interface Asked extends Keyed {
+  input: CallInput;
   /** What is known to be wrong with it. */
-  problems?: readonly SlipwayError[];
+  problems: readonly SlipwayError[];
 }
 
 /** A call that is recorded and may now be made, once. */
@@ -66,6 +70,8 @@ export type Begun = { started: StartedCall; first?: undefined } | { first: Entry
 export interface Calls {
   /** A call to make; or the result of the one that had the same key. Rejects with a recorded refusal. */
   begin(asked: Asked, context: Context): Promise<Begun>;
+  /** The result of the one that had the same key; null when none had. Rejects when that had another input. */
+  first(keyed: Keyed, context: Context): Promise<Entry | null>;
   /** Resolves when no call is under way. */
   idle(): Promise<void>;
 }
@@ -77,11 +83,11 @@ export function createCalls(parts: CallParts): Calls {
   const underWay = createCount();
   const maxWaitMs = config.maxTimeoutMs + config.streamTimeoutMs;
 
-  const first = (key: KeyedInput | null, context: Context) =>
+  const first = async (key: KeyedInput | null, context: Context) =>
     key && history ? firstResult({ history, running, clock, maxWaitMs }, key, context.signal) : null;
 
   const begin: Calls['begin'] = async (asked, context) => {
-    if (asked.problems) throwInvalid(asked.problems);
+    throwInvalid(asked.problems);
     const key = keyOf(asked, context, history);
     const before = key ? await first(key, context) : null;
     if (before) return { first: before };
@@ -129,6 +135,7 @@ export function createCalls(parts: CallParts): Calls {
         if (error instanceof SlipwayError) await recordRefusal(parts, asked, context, error);
         throw error;
       }),
+    first: async (keyed, context) => first(keyOf(keyed, context, history), context),
     idle: () => underWay.none(),
   };
 }
@@ -164,7 +171,7 @@ function createCount() {
   };
 }
 
-function keyOf({ key, mutation, inputHash }: Asked, { caller }: Context, history: History | null): KeyedInput | null {
+function keyOf({ key, mutation, inputHash }: Keyed, { caller }: Context, history: History | null): KeyedInput | null {
   if (key === null) return null;
   checkKey(key);
   if (history) return { caller: caller.name, mutation, key, inputHash };

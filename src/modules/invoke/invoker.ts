@@ -1,8 +1,8 @@
 import type { When } from '../../endings.ts';
-import { SlipwayError, invalid } from '../../errors.ts';
+import { SlipwayError, invalid, throwInvalid } from '../../errors.ts';
 import type { Context } from '../../module.ts';
 import { whileAllowed } from '../../schema/stream/withdrawal.ts';
-import { type Asked, type CallParts, type Calls, type StartedCall } from './calls.ts';
+import { type Asked, type CallParts, type Calls, type Keyed, type StartedCall } from './calls.ts';
 import type { Bodies, Entry } from './entry.ts';
 import type { Header } from './headers.ts';
 import type { History } from './history.ts';
@@ -24,11 +24,16 @@ export interface ReplayInput {
   idempotencyKey: string | null;
 }
 
-/** Calls services for callers, and keeps the history of it. */
+/** Calls services for callers, and keeps the history of it. `problems`: for which a call is refused, whatever it is. */
 export interface Invoker {
-  invoke(input: CallInput, idempotencyKey: string | null, context: Context): Promise<Entry>;
+  invoke(
+    input: CallInput,
+    idempotencyKey: string | null,
+    context: Context,
+    problems?: readonly SlipwayError[],
+  ): Promise<Entry>;
   /** Makes a call of the history again. */
-  replay(input: ReplayInput, context: Context): Promise<Entry>;
+  replay(input: ReplayInput, context: Context, problems?: readonly SlipwayError[]): Promise<Entry>;
   /** The answer as it comes. Rejects with a refusal before the first chunk. */
   stream(
     input: CallInput,
@@ -58,11 +63,17 @@ export function createInvoker(parts: InvokerParts): Invoker {
   return {
     history,
     previews,
-    invoke: (input, idempotencyKey, context) => perform(askedFor('invokeService', input, idempotencyKey), context),
-    async replay(input, context) {
+    invoke: (input, key, context, problems) => perform(askedFor('invokeService', input, key, problems), context),
+    async replay(input, context, problems = []) {
       const { idempotencyKey: key, ...rest } = input;
+      const keyed: Keyed = { mutation: 'replayInvocation', key, inputHash: inputHash(rest) };
       const again = await replayed(input, history, context);
-      return perform({ mutation: 'replayInvocation', ...again, key, inputHash: inputHash(rest) }, context);
+      if (again) return perform({ ...keyed, ...again, problems: [...problems, ...again.problems] }, context);
+      throwInvalid(problems);
+      // Its key outlives it: who asks once more has the first result.
+      const first = await calls.first(keyed, context);
+      if (first) return first;
+      throw new SlipwayError('NOT_FOUND', 'There is no such invocation.', { field: 'id' });
     },
     async stream(input, idempotencyKey, context) {
       const { started, first } = await calls.begin(askedFor('invokeServiceStream', input, idempotencyKey), context);
@@ -75,8 +86,13 @@ export function createInvoker(parts: InvokerParts): Invoker {
   };
 }
 
-function askedFor(mutation: Asked['mutation'], input: CallInput, key: string | null): Asked {
-  return { mutation, input, key, inputHash: key === null ? '' : inputHash({ ...input }) };
+function askedFor(
+  mutation: Asked['mutation'],
+  input: CallInput,
+  key: string | null,
+  problems: readonly SlipwayError[] = [],
+): Asked {
+  return { mutation, input, key, inputHash: key === null ? '' : inputHash({ ...input }), problems };
 }
 
 async function* chunks(list: readonly InvocationChunk[]): AsyncIterableIterator<InvocationChunk> {
@@ -99,14 +115,14 @@ async function makeCall(parts: InvokerParts, started: StartedCall, whenGone: Whe
   }
 }
 
-/** The call of a recorded one; what was redacted or cut has to be given anew. */
+/** The call of a recorded one, of which what was redacted or cut has to be given anew; null when it is not there. */
 async function replayed(
   input: ReplayInput,
   history: History | null,
   context: Context,
-): Promise<Pick<Asked, 'input' | 'problems'>> {
+): Promise<Pick<Asked, 'input' | 'problems'> | null> {
   const entry = await history?.get(context.caller.name, input.id);
-  if (!entry) throw new SlipwayError('NOT_FOUND', 'There is no such invocation.', { field: 'id' });
+  if (!entry) return null;
   const bodies = (await history?.bodies(entry.caller, [entry.id]))?.get(entry.id);
   return { input: callAgain(entry, bodies, input), problems: missingParts(entry, input) };
 }

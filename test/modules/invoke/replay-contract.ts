@@ -319,6 +319,27 @@ export function replayContract(newUrl: () => Promise<string>): void {
       expect(run.upstream.requests).toEqual([]);
     });
 
+    test('of a replay answers with its result, also when the call that was made again is deleted', async () => {
+      const historyUrl = await newUrl();
+      const server = await start({ historyUrl });
+      const replica = await start({ historyUrl });
+      const run = await server.play('echo', answer('once'));
+      const { id } = await server.call(run);
+      const input = { id, path: '/again', idempotencyKey: key };
+      const made = await replay(server, input);
+      expect(made.data?.replayInvocation?.invocation.response?.body).toBe('once');
+      expect(await deleted(server, { ids: [id] })).toBe(1);
+      run.upstream.answerWith(answer('twice'));
+      expect(await replay(server, input)).toEqual(made);
+      expect(await replay(replica, input)).toEqual(made);
+      expect(errorsOf(await replay(server, { ...input, path: '/other' }))).toEqual([
+        'CONFLICT idempotencyKey IDEMPOTENCY_KEY_REUSED',
+      ]);
+      expect(errorsOf(await replay(server, { ...input, idempotencyKey: 'order-4712' }))).toEqual(['NOT_FOUND id']);
+      expect(errorsOf(await replay(server, { id, path: '/again' }))).toEqual(['NOT_FOUND id']);
+      expect(run.upstream.requests).toEqual([]);
+    });
+
     test('is free again after a day', async () => {
       const clock = holdTimers();
       const server = await start({}, { clock });

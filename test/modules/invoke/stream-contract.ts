@@ -258,12 +258,14 @@ export function streamContract({ open: openServer, reach }: Way): void {
       });
     });
 
-    test('refusals come before the first piece', async () => {
+    test('refusals come before the first piece, and are recorded', async () => {
       run.upstream.answerWith(answer('no'));
+      let before = await newest();
       for (const input of [
         { path: '//' },
         { headers: [{ name: 'Cookie', value: 'a' }] },
         { url: 'http://evil.example/' },
+        { idempotencyKey: 'short' },
       ]) {
         const answers = server.subscribe(document, { input: { id: run.id, ...input } });
         const refused = await answers.next().then(
@@ -271,7 +273,10 @@ export function streamContract({ open: openServer, reach }: Way): void {
           (errors: { extensions: { code: string } }[]) => errors.map(({ extensions }) => extensions.code),
         );
         expect(refused[0]).toMatch(/^(INVALID|HEADER_NOT_ALLOWED|TARGET_NOT_ALLOWED)/);
-        expect(await newest()).toMatchObject({ outcome: 'REFUSED' });
+        const kept = await newest();
+        expect(kept).toMatchObject({ outcome: 'REFUSED', errorCode: refused[0]?.split(' ')[0] });
+        expect(kept?.id).not.toBe(before?.id);
+        before = kept;
       }
       expect(run.upstream.requests).toEqual([]);
     });

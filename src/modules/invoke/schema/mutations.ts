@@ -6,7 +6,7 @@ import type { Entry } from '../entry.ts';
 import type { CallInput } from '../prepare.ts';
 import { Invocations } from '../service.ts';
 import { DeleteInvocationsInput, InvokeServiceInput, ReplayInvocationInput } from './inputs.ts';
-import { onlyCallIn } from './once.ts';
+import { callProblems } from './once.ts';
 import { historyOf, invocationId } from './queries.ts';
 
 declare module '../../../schema/object-types.ts' {
@@ -48,9 +48,9 @@ export function addMutations(builder: Builder): void {
         'Calls a service, once. What the service did, an error status too, is data; a refusal is an error and is recorded. At most one call in an operation.',
       args: { input: t.arg({ type: InvokeServiceInput(builder), required: true, description: 'The call.' }) },
       async resolve(_, { input }, context, info) {
-        onlyCallIn(info);
         const key = input.idempotencyKey ?? null;
-        return { invocation: await context.use(Invocations).invoke(callInput(input), key, context) };
+        const invocations = context.use(Invocations);
+        return { invocation: await invocations.invoke(callInput(input), key, context, callProblems(info)) };
       },
     }),
     replayInvocation: t.field({
@@ -60,7 +60,6 @@ export function addMutations(builder: Builder): void {
       description: 'Makes a call of the history again, as a new one. At most one call in an operation.',
       args: { input: t.arg({ type: ReplayInvocationInput(builder), required: true, description: 'Which one.' }) },
       async resolve(_, { input }, context, info) {
-        onlyCallIn(info);
         const replay = {
           id: invocationId(input.id) ?? '',
           path: input.path ?? null,
@@ -68,7 +67,7 @@ export function addMutations(builder: Builder): void {
           body: input.body ?? null,
           idempotencyKey: input.idempotencyKey ?? null,
         };
-        return { invocation: await context.use(Invocations).replay(replay, context) };
+        return { invocation: await context.use(Invocations).replay(replay, context, callProblems(info)) };
       },
     }),
     deleteInvocations: t.field({

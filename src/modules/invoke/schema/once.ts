@@ -3,8 +3,8 @@ import { SlipwayError } from '../../../errors.ts';
 
 const calling = new Set(['invokeService', 'replayInvocation']);
 
-/** Refuses an operation that would make more than one call: before the first of them is made. */
-export function onlyCallIn(info: Pick<GraphQLResolveInfo, 'operation' | 'fragments'>): void {
+/** What is wrong with each call of an operation that would make more than one: none of them may be made. */
+export function callProblems(info: Pick<GraphQLResolveInfo, 'operation' | 'fragments'>): SlipwayError[] {
   const found = new Set<string>();
   const visited = new Set<string>();
   const visit = (set: SelectionSetNode): void => {
@@ -21,8 +21,7 @@ export function onlyCallIn(info: Pick<GraphQLResolveInfo, 'operation' | 'fragmen
     }
   };
   visit(info.operation.selectionSet);
-  if (found.size <= 1) return;
-  throw new SlipwayError('LIMIT_EXCEEDED', 'An operation may call a service once: send each call in its own request.', {
-    reason: 'ONE_CALL',
-  });
+  if (found.size <= 1) return [];
+  const message = 'An operation may call a service once: send each call in its own request.';
+  return [new SlipwayError('LIMIT_EXCEEDED', message, { reason: 'ONE_CALL' })];
 }

@@ -169,3 +169,33 @@ function decodeWith(charset: string, bytes: Uint8Array, cut: boolean): Text {
     return { text: new TextDecoder(charset).decode(bytes, { stream: cut }), lossy: true };
   }
 }
+
+/** Decodes text that comes in pieces. */
+export interface PieceDecoder {
+  /** What is certain by now of the bytes so far; without any: what is left at the end. Null: it is no text. */
+  decode(bytes?: Uint8Array): Text | null;
+}
+
+/** `strict`: what has a flaw is no text. */
+export function pieceDecoder(charset: string, strict: boolean): PieceDecoder {
+  const decoder = new TextDecoder(charset, { fatal: strict });
+  // Only where a flaw is an error can it be told from a U+FFFD that was sent.
+  let flawless: TextDecoder | null = strict ? null : new TextDecoder(charset, { fatal: true });
+  let lossy = false;
+  const next = (by: TextDecoder, bytes?: Uint8Array) => (bytes ? by.decode(bytes, { stream: true }) : by.decode());
+  return {
+    decode(bytes) {
+      try {
+        if (flawless) next(flawless, bytes);
+      } catch {
+        lossy = true;
+        flawless = null;
+      }
+      try {
+        return { text: next(decoder, bytes), lossy };
+      } catch {
+        return null; // only one that is strict throws
+      }
+    },
+  };
+}

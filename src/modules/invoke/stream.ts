@@ -3,7 +3,15 @@ import { type When, aborted } from '../../endings.ts';
 import type { OpenCall } from './call.ts';
 import type { StartedCall } from './calls.ts';
 import type { InvokeConfig } from './config.ts';
-import { type ContentType, charsetOf, couldBecomeMark, looksBinary } from './content.ts';
+import {
+  type ContentType,
+  type PieceDecoder,
+  type Text,
+  charsetOf,
+  couldBecomeMark,
+  looksBinary,
+  pieceDecoder,
+} from './content.ts';
 import type { Entry } from './entry.ts';
 import { CallFailure, type Outcome } from './failure.ts';
 import type { Reach } from './reach.ts';
@@ -50,6 +58,8 @@ export function streamCall(
     },
   };
 }
+
+const nothing: Text = { text: '', lossy: false };
 
 interface Received {
   outcome: Outcome;
@@ -118,17 +128,17 @@ async function* textOf(
   if (source === null || source instanceof CallFailure) return;
   const bytes = decidable(source.body);
   const noText = () => end('UNSUPPORTED_CONTENT', 'The answer is not text, whatever its label says.');
-  let decoder: TextDecoder | null = null;
+  let decoder: PieceDecoder | null = null;
   try {
     for (;;) {
       const { value: chunk, done } = await withinIdleLimit(bytes.next(), open, config.streamIdleTimeoutMs, clock);
       if (done) break;
       decoder ??= decoderFor(chunk, source.content);
       const room = config.streamMaxBytes - received.bytes;
-      const text = decodedText(decoder, chunk.subarray(0, room));
-      if (text === null || text.includes('\0')) return void noText();
-      keep(received, text, Math.min(chunk.length, room), config.historyResponseBytes);
-      if (text !== '') yield text;
+      const piece = decoder?.decode(chunk.subarray(0, room)) ?? null;
+      if (piece === null || piece.text.includes('\0')) return void noText();
+      keep(received, piece, Math.min(chunk.length, room), config.historyResponseBytes);
+      if (piece.text !== '') yield piece.text;
       if (chunk.length > room) {
         end('RESPONSE_TOO_LARGE', `The answer is larger than ${config.streamMaxBytes} bytes: this is its beginning.`);
         return;
@@ -139,11 +149,11 @@ async function* textOf(
     end(failure.outcome, failure.message);
     return;
   }
-  const rest = decoder ? decodedText(decoder) : '';
+  const rest = decoder ? decoder.decode() : nothing;
   if (rest === null) return void noText();
   keep(received, rest, 0, config.historyResponseBytes);
   end('COMPLETED', null);
-  if (rest !== '') yield rest;
+  if (rest.text !== '') yield rest.text;
 }
 
 /** Waits for the next piece; only the time the service is silent counts, not the time the caller takes. */
@@ -174,25 +184,15 @@ async function* decidable(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, u
   if (held && !decided) yield held;
 }
 
-function decoderFor(first: Buffer, content: ContentType | null): TextDecoder | null {
+function decoderFor(first: Buffer, content: ContentType | null): PieceDecoder | null {
   const charset = looksBinary(first) ? null : charsetOf(first, content);
   // What does not say that it is text has to be it without a flaw.
-  return charset ? new TextDecoder(charset, { fatal: content === null }) : null;
+  return charset ? pieceDecoder(charset, content === null) : null;
 }
 
-/** Null: it is no text. Without bytes: what is left at the end. */
-function decodedText(decoder: TextDecoder | null, bytes?: Buffer): string | null {
-  if (!decoder) return null;
-  try {
-    return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
-  } catch {
-    return null; // only one that is strict throws
-  }
-}
-
-function keep(received: Received, text: string, bytes: number, maxKept: number): void {
+function keep(received: Received, { text, lossy }: Text, bytes: number, maxKept: number): void {
   received.bytes += bytes;
-  received.lossy ||= text.includes('\ufffd');
+  received.lossy ||= lossy;
   const room = maxKept - received.text.length;
   received.text += text.slice(0, room);
   received.cut ||= text.length > room;

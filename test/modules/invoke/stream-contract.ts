@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { type HeldClock, holdTimers } from './held-clock.ts';
@@ -37,13 +38,19 @@ export function streamContract({ open: openServer, reach }: Way): void {
   const closing = (socket: Socket) => new Promise<void>((resolve) => void socket.once('close', () => resolve()));
   const head = (type: string, more = '') => `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n${more}\r\n`;
 
-  /** Each byte is a chunk of its own. */
-  const bitByBit = (type: string, bytes: Buffer) =>
+  const chunked = (type: string, chunks: readonly Buffer[]) =>
     Buffer.concat([
       Buffer.from(head(type, 'transfer-encoding: chunked\r\n')),
-      ...[...bytes].map((byte) => Buffer.concat([Buffer.from('1\r\n'), Buffer.of(byte), Buffer.from('\r\n')])),
+      ...chunks.flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]),
       Buffer.from('0\r\n\r\n'),
     ]);
+
+  /** Each byte is a chunk of its own. */
+  const bitByBit = (type: string, bytes: Buffer) =>
+    chunked(
+      type,
+      [...bytes].map((byte) => Buffer.of(byte)),
+    );
 
   /** A stream that is under way: what came of it, one by one. */
   async function open(script: Script | string | Buffer, transport: 'ws' | 'sse' = 'ws', input: object = {}) {
@@ -142,6 +149,47 @@ export function streamContract({ open: openServer, reach }: Way): void {
         expect(text).toBe(new TextDecoder(/charset=(.*)/.exec(type)?.[1] ?? charsetOf(bytes)).decode(bytes));
         expect(invocation).toMatchObject({ outcome: 'COMPLETED', response: { lossy: false, bodyBytes: bytes.length } });
       }
+    });
+
+    test.each([
+      ['utf-8', [0x61, 0xef, 0xbf, 0xbd, 0x62], 'a\ufffdb', false],
+      ['utf-8', [0xef, 0xbf, 0xbd], '\ufffd', false],
+      ['utf-8', [0xef, 0xbf, 0xbd, 0xff], '\ufffd\ufffd', true],
+      ['utf-8', [0xe2, 0x82, 0xef, 0xbf, 0xbd], '\ufffd\ufffd', true],
+      ['utf-8', [0x61, 0xef, 0xbf], 'a\ufffd', true],
+      ['utf-16le', [0xfd, 0xff, 0x61, 0], '\ufffda', false],
+      ['utf-16le', [0x61, 0, 0, 0xd8, 0x61, 0], 'a\ufffda', true],
+      ['gb18030', [0x84, 0x31, 0xa4, 0x37, 0x61], '\ufffda', false],
+      ['gb18030', [0x61, 0xff], 'a\ufffd', true],
+      ['shift_jis', [0x61, 0x83], 'a\ufffd', true],
+    ])('a U+FFFD of the service itself is none of ours: %s %j', async (charset, bytes, text, lossy) => {
+      const type = `text/plain; charset=${charset}`;
+      const sent = Buffer.from(bytes);
+      for (const script of [answer(sent, { 'content-type': type }), bitByBit(type, sent)]) {
+        const streamed = await read(script);
+        expect({ text: streamed.text, lossy: streamed.invocation.response?.lossy }).toEqual({ text, lossy });
+      }
+    });
+
+    test('however it is cut, a text is what it is in one piece', async () => {
+      const parts = ['a', 'é', '€', '𝄞', '\ufffd'].map((part) => Buffer.from(part));
+      const flaws = [[0xff], [0x80], [0xc3], [0xe2, 0x82], [0xef, 0xbf], [0xf0, 0x9d]].map((part) => Buffer.from(part));
+      const chunks = fc.array(fc.constantFrom(...parts, ...flaws), { minLength: 1, maxLength: 8 }).chain((list) => {
+        const bytes = Buffer.concat(list);
+        return fc.subarray([...bytes.keys()].slice(1)).map((cuts) => {
+          const ends = [...cuts, bytes.length];
+          return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+        });
+      });
+      await fc.assert(
+        fc.asyncProperty(chunks, async (list) => {
+          const { text, invocation } = await read(chunked('text/plain', list));
+          run.upstream.answerWith(answer(Buffer.concat(list)));
+          const { response } = await server.call(run);
+          expect({ text, lossy: invocation.response?.lossy }).toEqual({ text: response?.body, lossy: response?.lossy });
+        }),
+        { numRuns: 60 },
+      );
     });
 
     test('one piece that is shorter than a mark is there before the next is sent', async () => {

@@ -141,3 +141,23 @@ test('a server that stops does not wait for it', async () => {
   // It may have had its answer before.
   expect(await pending).toSatisfy((end: unknown) => end === 'cut off' || JSON.stringify(end).includes('stopping'));
 });
+
+test('so many at once are too many: the rest is told so, and may ask again', async () => {
+  // One is parsed while a hundred wait; its thread has not even begun when all have asked.
+  const [most, calls, each] = [101, 8, 14];
+  await using own = await startInvokeServer();
+  const some = list.slice(0, 80);
+  const yaml = answer(long.slice(0, long.indexOf('- name: item-80')), { 'content-type': 'application/yaml' });
+  const echo = await own.play('echo', yaml);
+  const silent = 'mutation ($id: ID!) { invokeService(input: { id: $id }) { invocation { id } } }';
+  for (let n = 0; n < calls; n++) await own.data(silent, { id: echo.id });
+  const aliases = Array.from({ length: each }, (_, n) => `p${n}: preview { value error }`).join(' ');
+  const { invocations } = await own.data<{
+    invocations: { nodes: { response: Record<string, { value: unknown; error: string | null }> }[] };
+  }>(`{ invocations { nodes { response { ${aliases} } } } }`);
+  const found = invocations.nodes.flatMap(({ response }) => Object.values(response));
+  const refused = { value: null, error: 'Too many previews are under way. Ask again.' };
+  expect(found.slice(0, most)).toEqual(Array.from({ length: most }, () => ({ value: some, error: null })));
+  expect(found.slice(most)).toEqual(Array.from({ length: calls * each - most }, () => refused));
+  expect((await own.call(echo)).response?.preview).toEqual({ format: 'YAML', value: some, error: null });
+});

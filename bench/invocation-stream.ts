@@ -5,13 +5,12 @@ import { type IncomingMessage, type ServerResponse, createServer, request } from
 import type { AddressInfo } from 'node:net';
 import { WebSocket } from 'ws';
 import { type Figure, ms, quantile, report, scaled } from './rig/figures.ts';
-import { type BenchServer, startBenchServer } from './rig/server.ts';
+import { address, play } from './rig/played.ts';
+import { startBenchServer } from './rig/server.ts';
 
 const times = scaled(200);
 /** A call is under way until it is recorded: when the disk is slow there are some more than one would think. */
 const calls = 64;
-const address = '127.77.0.1';
-const labels = { 'app.kubernetes.io/managed-by': 'slipway', 'slipway.dev/run': 'bench' };
 const json = { 'content-type': 'application/json' };
 
 const stream = `subscription ($input: InvokeServiceInput!) { invokeServiceStream(input: $input) {
@@ -37,33 +36,6 @@ async function startService() {
       server.closeAllConnections();
     },
   };
-}
-
-/** A Service and a ready Pod that leads to this process. */
-async function play({ kube }: BenchServer, port: number): Promise<void> {
-  const core = '/api/v1/namespaces/default';
-  await kube('POST', `${core}/services`, {
-    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'bench', labels } },
-    spec: { selector: { 'slipway.dev/run': 'bench' }, ports: [{ name: 'http', port: 8000, targetPort: port }] },
-  });
-  await kube('POST', `${core}/pods`, {
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bench-1', labels } },
-    // A node that is not there: no kubelet meddles.
-    spec: { nodeName: 'played', containers: [{ name: 'main', image: 'played' }] },
-  });
-  const condition = { status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' };
-  await kube('PATCH', `${core}/pods/bench-1/status`, {
-    status: {
-      ...{ phase: 'Running', podIP: address, podIPs: [{ ip: address }] },
-      conditions: ['Ready', 'ContainersReady'].map((type) => ({ type, ...condition })),
-      containerStatuses: [
-        {
-          ...{ name: 'main', image: 'played', imageID: '', ready: true, restartCount: 0 },
-          state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
-        },
-      ],
-    },
-  });
 }
 
 /** A caller: `text` is told what comes, and `leave` goes away in the middle of it. */
@@ -103,8 +75,7 @@ const overWebSocket = webSocket((socket) => socket.terminate());
 export async function benchInvocationStream(): Promise<Figure[]> {
   const service = await startService();
   await using server = await startBenchServer({ SLIPWAY_INVOKE_MAX_CALLS: `${calls}` });
-  await play(server, service.port);
-  const id = await ready(server);
+  const id = await play(server, service.port);
 
   /** A call that has reached the service. */
   async function begun(caller: Caller, text: (text: string) => void = () => {}) {
@@ -184,21 +155,6 @@ export async function benchInvocationStream(): Promise<Figure[]> {
   for (const { leave } of under) leave();
   service.stop();
   return figures;
-}
-
-/** The id of the run, once it can be called. */
-async function ready(server: BenchServer): Promise<string> {
-  for (;;) {
-    const { serviceRuns } = await server.query<{ serviceRuns: { nodes: { id: string }[] } }>(
-      '{ serviceRuns { nodes { id } } }',
-    );
-    const id = serviceRuns.nodes[0]?.id ?? '';
-    const answer = await server
-      .query<{ invokeService: object }>(call, { input: { id, path: '/ready' } })
-      .catch(() => null);
-    if (answer) return id;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 if (import.meta.main) report(await benchInvocationStream());

@@ -23,6 +23,8 @@ const decoders: Readonly<Record<string, () => Transform>> = {
   zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } }),
 };
 
+const windowed = new Set(['br', 'zstd']);
+
 /** The Content-Encoding of an answer in the order it was applied; null when there is one we can't decode. */
 export function contentEncodings(headers: readonly { name: string; value: string }[]): string[] | null {
   const names = headers
@@ -34,25 +36,99 @@ export function contentEncodings(headers: readonly { name: string; value: string
 }
 
 /**
- * The decoded bytes, which the reader stops at its own cap. What goes into each decoder is capped too, so an answer that
- * costs much to decode and yields nothing ends as well.
+ * The decoded bytes as they come, which the reader stops at its own cap. What goes into each decoder is capped too, so an
+ * answer that costs much to decode and yields nothing ends as well.
  */
 export async function* decoded(
   raw: AsyncIterable<Buffer>,
   encodings: readonly string[],
   maxBytes: number,
 ): AsyncGenerator<Buffer, undefined> {
-  const bytes = raw[Symbol.asyncIterator]();
+  yield* pass(raw, encodings, (name) => [limited(maxBytes + slackBytes), ...(name === 'br' ? [smallWindow()] : [])]);
+}
+
+/**
+ * The same for who wants all of it. What has a large window is decoded once all has come: it takes up to 16 MiB, which a
+ * decoder of br fills before it gives anything away, and here few have that at once, for a moment.
+ */
+export async function* decodedInTurn(
+  raw: AsyncIterable<Buffer>,
+  encodings: readonly string[],
+  maxBytes: number,
+): AsyncGenerator<Buffer, undefined> {
+  const guards = () => [limited(maxBytes + slackBytes)];
+  if (!encodings.some((name) => windowed.has(name))) return yield* pass(raw, encodings, guards);
+  const held = await received(raw, maxBytes + slackBytes);
+  const leave = await turn();
+  try {
+    yield* pass(held, encodings, guards);
+  } finally {
+    leave();
+  }
+}
+
+/** What came before a failure is decoded before that is told. */
+async function* pass(
+  raw: AsyncIterable<Buffer>,
+  encodings: readonly string[],
+  guards: (name: string) => Transform[],
+): AsyncGenerator<Buffer, undefined> {
+  let failure: unknown;
+  const bytes = untilFailure(raw, (error) => (failure = error));
   const first = await bytes.next();
   // Nothing at all is nothing in every encoding.
-  if (first.done) return;
-  const stages = encodings.toReversed().flatMap((name) => {
-    const decoder = decoders[name];
-    return decoder ? [limited(maxBytes + slackBytes), decoder()] : [];
-  });
-  const source = Readable.from(withFirst(first.value, bytes), { objectMode: false });
-  // The reader of the last stage learns of every failure: pipeline destroys it with the error.
-  yield* pipeline([source, ...stages], () => {}) as unknown as AsyncIterable<Buffer>;
+  if (!first.done) {
+    const stages = encodings.toReversed().flatMap((name) => {
+      const decoder = decoders[name];
+      return decoder ? [...guards(name), decoder()] : [];
+    });
+    const source = Readable.from(withFirst(first.value, bytes), { objectMode: false });
+    try {
+      // The reader of the last stage learns of every failure: pipeline destroys it with the error.
+      yield* pipeline([source, ...stages], () => {}) as unknown as AsyncIterable<Buffer>;
+    } catch (damage) {
+      throw failure ?? damage;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
+
+async function* untilFailure(raw: AsyncIterable<Buffer>, tell: (error: unknown) => void): AsyncGenerator<Buffer> {
+  try {
+    yield* raw;
+  } catch (error) {
+    tell(error);
+  }
+}
+
+/** All that comes, up to a little more than `enough`, at once, and the failure where there was one. */
+async function received(raw: AsyncIterable<Buffer>, enough: number): Promise<AsyncIterable<Buffer>> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let failure: unknown;
+  for await (const chunk of untilFailure(raw, (error) => (failure = error))) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > enough) break;
+  }
+  return (async function* () {
+    yield* chunks;
+    if (failure !== undefined) throw failure;
+  })();
+}
+
+/** Of the process, as its memory is. */
+const turns = { free: 2, waiting: [] as (() => void)[] };
+
+/** Resolves when it is one's turn, with what ends it. */
+async function turn(): Promise<() => void> {
+  if (turns.free > 0) turns.free -= 1;
+  else await new Promise<void>((resolve) => void turns.waiting.push(resolve));
+  return () => {
+    const next = turns.waiting.shift();
+    if (next) next();
+    else turns.free += 1;
+  };
 }
 
 async function* withFirst(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
@@ -67,6 +143,23 @@ function limited(maxBytes: number): Transform {
       bytes += chunk.length;
       if (bytes > maxBytes)
         done(new CallFailure('RESPONSE_TOO_LARGE', 'The compressed body of the answer is too large.'));
+      else done(null, chunk);
+    },
+  });
+}
+
+/**
+ * Refuses br with a window of 16 MiB (RFC 7932, section 9.1), more than any decoder here is given: a stream has it for as
+ * long as it lasts.
+ */
+function smallWindow(): Transform {
+  let begun = false;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const tooLarge = !begun && ((chunk[0] ?? 0) & 0x0f) === 0x0f;
+      begun = true;
+      if (tooLarge)
+        done(new CallFailure('UNSUPPORTED_CONTENT', 'The br of the answer has too large a window for a stream.'));
       else done(null, chunk);
     },
   });

@@ -144,7 +144,7 @@ function redacted(text: string | null, redactor: Redactor): string | null {
 
 function cut(text: string | null, maxBytes: number): { text: string | null; cut: boolean } {
   if (text === null || Buffer.byteLength(text) <= maxBytes) return { text, cut: false };
-  const bytes = Buffer.from(text).subarray(0, maxBytes);
+  const bytes = Buffer.from(text.slice(0, maxBytes)).subarray(0, maxBytes);
   return { text: new TextDecoder().decode(bytes, { stream: true }), cut: true };
 }
 

@@ -1,7 +1,7 @@
 import { AnswerBody } from './answer-body.ts';
 import type { OpenCall } from './call.ts';
 import { type ContentType, decodeText, isTextType, parseContentType } from './content.ts';
-import { contentEncodings, decoded } from './decode.ts';
+import { contentEncodings, decoded, decodedInTurn } from './decode.ts';
 import { CallFailure, type Outcome } from './failure.ts';
 import type { Header } from './headers.ts';
 
@@ -37,6 +37,7 @@ export function readable(
   call: OpenCall,
   method: string,
   maxBytes: number,
+  decode = decoded,
 ): { body: AsyncIterable<Buffer>; content: ContentType | null } | CallFailure | null {
   if (method === 'HEAD' || call.status === 204 || call.status === 304) return null;
   const content = parseContentType(responseHead(call).contentType);
@@ -50,7 +51,7 @@ export function readable(
       'The body of the answer is compressed in a way that is not known here.',
     );
   }
-  return { body: encodings.length === 0 ? call.body : decoded(call.body, encodings, maxBytes), content };
+  return { body: encodings.length === 0 ? call.body : decode(call.body, encodings, maxBytes), content };
 }
 
 /** The declared length of a body we do not read; 0 when it is not said. */
@@ -63,7 +64,7 @@ export function declaredLength(headers: readonly Header[]): number {
 export async function readResponse(call: OpenCall, method: string, maxBytes: number): Promise<Result> {
   const head = responseHead(call);
   try {
-    const source = readable(call, method, maxBytes);
+    const source = readable(call, method, maxBytes, decodedInTurn);
     if (source === null) return { outcome: 'COMPLETED', message: null, response: head };
     if (source instanceof CallFailure) {
       const length = declaredLength(call.headers);
@@ -130,8 +131,9 @@ async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<C
   const done = (truncated: boolean, error: unknown = null) => ({ bytes: Buffer.concat(chunks), truncated, error });
   try {
     for await (const chunk of body) {
-      // A copy: a slice would keep the whole buffer of the decoder alive.
-      chunks.push(Buffer.from(chunk.subarray(0, left)));
+      const part = chunk.subarray(0, left);
+      // A copy, where a slice would keep much of a decoder's buffer alive.
+      chunks.push(part.length * 2 > part.buffer.byteLength ? part : Buffer.from(part));
       if (chunk.length > left) return done(true);
       left -= chunk.length;
     }

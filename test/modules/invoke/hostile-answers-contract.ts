@@ -1,4 +1,14 @@
-import { brotliCompressSync, constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import {
+  brotliCompressSync,
+  constants,
+  createBrotliCompress,
+  createGzip,
+  createZstdCompress,
+  deflateRawSync,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type InvokeServer, type PlayedRun, type Way } from './surface.ts';
 import { type Script, answer, flood } from './upstream.ts';
@@ -177,6 +187,44 @@ export function hostileAnswersContract({ open, reach }: Way): void {
       expect(outcome).toBe('RESPONSE_TOO_LARGE');
       expect(message).toMatch(/larger than 1048576 bytes/);
       expect(response).toMatchObject({ bodyBytes: maxResponseBytes, truncated: true, status: 200 });
+    });
+
+    test('those with large windows take turns: each is answered, whatever became of the ones before', async () => {
+      const widest = { params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_QUALITY]: 4 } };
+      const kinds: [encoding: string, body: Buffer, end: string][] = [
+        ['br', brotliCompressSync('text of br', widest), 'COMPLETED text of br'],
+        ['br', Buffer.from('nonsense, no brotli'), 'PROTOCOL_ERROR '],
+        ['br', brotliCompressSync(zeros, widest), 'RESPONSE_TOO_LARGE aaaaaaaaaa'],
+        ['zstd', zstdCompressSync('text of zstd'), 'COMPLETED text of zs'],
+        ['br', Buffer.alloc(0), 'COMPLETED '],
+      ];
+      run.upstream.answerWith((socket, request) => {
+        const [encoding = '', body = ''] = kinds[Number(/^GET \/(\d)/.exec(request)?.[1])] ?? [];
+        socket.end(answer(body, { 'content-encoding': encoding }));
+      });
+      const calls = Array.from({ length: 15 }, (_, n) => server.call(run, { path: `/${n % kinds.length}` }));
+      const ends = await Promise.all(calls);
+      expect(ends.map(({ outcome, response }) => `${outcome} ${response?.body?.slice(0, 10)}`)).toEqual(
+        ends.map((_, n) => kinds[n % kinds.length]?.[2]),
+      );
+    });
+
+    const encoders: [encoding: string, create: () => Transform & { flush(done: () => void): void }][] = [
+      ['gzip', () => createGzip()],
+      ['br', () => createBrotliCompress()],
+      ['zstd', () => createZstdCompress()],
+    ];
+    test.each(direct ? encoders : [])('of one in %s that breaks off there is what came', async (encoding, create) => {
+      const encoder = create();
+      encoder.write('what came');
+      await new Promise<void>((resolve) => encoder.flush(resolve));
+      const part = encoder.read() as Buffer;
+      encoder.destroy();
+      const { outcome, message, response } = await called(
+        answer(part, { 'content-encoding': encoding, 'content-length': '1000' }),
+      );
+      expect({ outcome, body: response?.body }).toEqual({ outcome: 'PROTOCOL_ERROR', body: 'what came' });
+      expect(message).toMatch(/closed the connection/);
     });
 
     test('an endless run of empty gzip members is stopped too', async () => {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { type HeldClock, holdTimers } from './held-clock.ts';
 import { type Invocation, type InvokeServer, type PlayedRun, type Way, errorsOf, invocationFields } from './surface.ts';
 import { type Script, answer, flood } from './upstream.ts';
@@ -249,6 +249,16 @@ export function streamContract({ open: openServer, reach }: Way): void {
     test('nor does it help to send what it begins with bit by bit', async () => {
       const { text, invocation } = await read(bitByBit('text/plain', Buffer.from('\x89PNG\r\n', 'latin1')));
       expect({ text, outcome: invocation.outcome }).toEqual({ text: '', outcome: 'UNSUPPORTED_CONTENT' });
+    });
+
+    test.each([
+      [22, { text: 'data: x\n\n', outcome: 'COMPLETED' }],
+      [23, { text: 'data: x\n\n', outcome: 'COMPLETED' }],
+      [24, { text: '', outcome: 'UNSUPPORTED_CONTENT' }],
+    ])('br with a window of 2^%i', async (bits, end) => {
+      const body = brotliCompressSync('data: x\n\n', { params: { [constants.BROTLI_PARAM_LGWIN]: bits } });
+      const { text, invocation } = await read(answer(body, { 'content-encoding': 'br' }));
+      expect({ text, outcome: invocation.outcome }).toEqual(end);
     });
 
     test('too much is cut at the limit, and the connection closed', async () => {

@@ -202,7 +202,8 @@ export function hostileAnswersContract({ open, reach }: Way): void {
         const [encoding = '', body = ''] = kinds[Number(/^GET \/(\d)/.exec(request)?.[1])] ?? [];
         socket.end(answer(body, { 'content-encoding': encoding }));
       });
-      const calls = Array.from({ length: 15 }, (_, n) => server.call(run, { path: `/${n % kinds.length}` }));
+      // As many as one caller may make at once.
+      const calls = Array.from({ length: 8 }, (_, n) => server.call(run, { path: `/${n % kinds.length}` }));
       const ends = await Promise.all(calls);
       expect(ends.map(({ outcome, response }) => `${outcome} ${response?.body?.slice(0, 10)}`)).toEqual(
         ends.map((_, n) => kinds[n % kinds.length]?.[2]),

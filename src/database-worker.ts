@@ -1,6 +1,7 @@
 // The thread of one SQLite file: see database-sqlite.ts.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { createCheckpoints } from './database-checkpoints.ts';
 import type { SqlValue, Statement } from './database.ts';
 
 export type Task =
@@ -19,9 +20,15 @@ export interface Answer {
 
 const maxStatements = 200;
 
-const database = new DatabaseSync((workerData as { file: string }).file);
+/** Pages that the log may have before its writer brings them into the file itself. */
+const mostLogPages = 8_192;
+
+const { file } = workerData as { file: string };
+const database = new DatabaseSync(file);
 // The first of them is what lets the second wait for another process.
 database.exec('PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+database.exec(`PRAGMA wal_autocheckpoint = ${mostLogPages}`);
+const written = createCheckpoints(file);
 const prepared = new Map<string, StatementSync>();
 
 function prepare(sql: string): StatementSync {
@@ -34,7 +41,11 @@ function prepare(sql: string): StatementSync {
   return statement;
 }
 
-const run = ({ sql, params }: Statement): number => Number(prepare(sql).run(...(params as SQLInputValue[])).changes);
+function run({ sql, params }: Statement): number {
+  const { changes } = prepare(sql).run(...(params as SQLInputValue[]));
+  written(params);
+  return Number(changes);
+}
 
 function transaction(statements: readonly Statement[]): number[] {
   database.exec('BEGIN IMMEDIATE');

@@ -35,14 +35,33 @@ function statusOf({ errors }: ExecutionResult, type: JsonType): number {
   return status;
 }
 
-/** Sends a whole result. */
+interface Answer {
+  response: ServerResponse;
+  status: number;
+  type: JsonType;
+  text: string;
+}
+
+let answers: Answer[] = [];
+
+/**
+ * Sends a whole result, with all others of this turn: a client that sleeps is woken once for them, which takes longer than
+ * all the rest of sending.
+ */
 export function sendResult(response: ServerResponse, result: ExecutionResult, type: JsonType): void {
-  const text = JSON.stringify(result);
+  if (answers.length === 0) process.nextTick(sendAll);
+  answers.push({ response, status: statusOf(result, type), type, text: JSON.stringify(result) });
+}
+
+function sendAll(): void {
+  const all = answers;
+  answers = [];
+  for (const answer of all) send(answer);
+}
+
+function send({ response, status, type, text }: Answer): void {
   const bytes = Buffer.byteLength(text);
-  response.writeHead(statusOf(result, type), {
-    'content-type': `${type}; charset=utf-8`,
-    'content-length': bytes,
-  });
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': bytes });
   // Text that is all ASCII takes a shorter way.
   response.end(text, bytes === text.length ? 'latin1' : 'utf8');
 }

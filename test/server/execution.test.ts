@@ -6,7 +6,10 @@ import { createExecute } from '../../src/server/execution/index.ts';
 
 const sdl = `
   interface Named { name: String }
+  enum Color { RED GREEN }
+  input Either @oneOf { one: Int, other: String }
   input Wish { of: Int! = 3, more: [String!] }
+  input Order { color: Color! = RED, note: String, sure: Boolean!, items: [[Int]], either: Either, wish: Wish, next: [Order!] }
   type Leaf implements Named { name: String, count(by: Int! = 2, wish: Wish): Int!, never: String!, late: Float }
   type Tree implements Named {
     name: String
@@ -24,7 +27,7 @@ const sdl = `
     failsLate: String
     named: Named
   }
-  type Query { tree: Tree, echo(text: String, list: [Int!]): String, sure: Tree! }
+  type Query { tree: Tree, echo(text: String, list: [Int!]): String, sure: Tree!, order(order: Order, orders: [Order!]!, at: Float! = 1.5): String }
   type Mutation { first: Tree, second: Tree! }`;
 
 /** Each kind of resolver, and each way to fail where a single error tells which. */
@@ -64,10 +67,12 @@ function schemaWith(): GraphQLSchema {
   });
   Object.assign(fieldsOf('Query')['tree'] ?? {}, { resolve: () => Promise.resolve(tree()) });
   Object.assign(fieldsOf('Query')['sure'] ?? {}, { resolve: tree });
-  Object.assign(fieldsOf('Query')['echo'] ?? {}, {
-    resolve: (_: unknown, args: object, context: object, info: { fieldName: string; path: { key: string } }) =>
-      JSON.stringify([args, context, info.fieldName, info.path.key]),
-  });
+  for (const name of ['echo', 'order']) {
+    Object.assign(fieldsOf('Query')[name] ?? {}, {
+      resolve: (_: unknown, args: object, context: object, info: { fieldName: string; path: { key: string } }) =>
+        JSON.stringify([args, context, info.fieldName, info.path.key]),
+    });
+  }
   Object.assign(fieldsOf('Mutation')['first'] ?? {}, {
     resolve: async (_: unknown, __: unknown, { calls }: { calls: string[] }) => {
       calls.push('first began');
@@ -177,6 +182,55 @@ test('arguments, variables, aliases and what resolvers are told', async () => {
   await both(text, {}, 'B');
   const { errors, data } = await both(text, { l: ['x'] }, 'A');
   expect([errors?.length, data]).toEqual([1, undefined]);
+});
+
+const orders = fc.letrec<{ order: Record<string, unknown> }>((tie) => ({
+  order: fc.record(
+    {
+      color: fc.constantFrom('RED', 'GREEN', null, 'BLUE', 1),
+      note: fc.constantFrom('a', null, undefined, 5),
+      sure: fc.constantFrom(true, false, null),
+      items: fc.constantFrom([[1, null], null], [], null, 3, [2], [['x']]),
+      either: fc.constantFrom({ one: 1 }, { other: 'x' }, { one: null }, {}, { one: 1, other: 'x' }, null),
+      wish: fc.constantFrom({}, { of: 2 }, { of: null }, { more: ['x'] }, { more: [null] }, [], 'x'),
+      next: fc.oneof(
+        { maxDepth: 2 },
+        fc.constantFrom([], null),
+        fc.array(tie('order'), { maxLength: 2 }),
+        tie('order'),
+      ),
+      unknown: fc.constantFrom(undefined, 1),
+      toString: fc.constant(1),
+    },
+    { requiredKeys: [] },
+  ),
+}));
+/** Mostly right: of values that are all random, hardly one would be taken. */
+const rightOrder = orders.order.map(({ note, items, either, next }) => ({
+  sure: true,
+  ...(typeof note === 'string' && { note }),
+  ...(Array.isArray(items) && items.length === 0 && { items }),
+  ...(either !== undefined && Object.keys(either ?? {}).length === 1 && { either }),
+  ...(Array.isArray(next) && next.length === 0 && { next }),
+}));
+
+test('variables reach resolvers as by graphql-js, and what is wrong with them is told alike', async () => {
+  const text = `query ($order: Order, $orders: [Order!]!, $at: Float) {
+    order(order: $order, orders: $orders, at: $at) same: order(orders: $orders) part: order(order: { sure: true, next: $orders }, orders: [])
+  }`;
+  const order = fc.oneof(rightOrder, rightOrder, rightOrder, orders.order);
+  let taken = 0;
+  const property = fc.asyncProperty(
+    fc.record(
+      { order, orders: fc.oneof(fc.array(order, { maxLength: 2 }), order), at: fc.constantFrom(1, 2.5, null, 'x') },
+      { requiredKeys: ['orders'] },
+    ),
+    async (variables) => {
+      if (!(await both(text, variables)).errors) taken += 1;
+    },
+  );
+  await fc.assert(property, { numRuns: 300 });
+  expect(taken).toBeGreaterThan(30);
 });
 
 test.each([

@@ -16,6 +16,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
+import { type CoerceArguments, type CoerceVariables, planArguments, planVariables } from './input.ts';
 
 /** One field of an object, wherever in the answer that is. */
 export interface FieldPlan {
@@ -24,8 +25,7 @@ export interface FieldPlan {
   readonly nodes: readonly FieldNode[];
   readonly parent: GraphQLObjectType;
   readonly definition: GraphQLField<unknown, unknown>;
-  /** False: its arguments are {}. */
-  readonly hasArguments: boolean;
+  readonly argumentsOf: CoerceArguments;
   readonly value: ValuePlan;
 }
 
@@ -44,6 +44,7 @@ export type ValuePlan =
 export interface OperationPlan {
   readonly schema: GraphQLSchema;
   readonly operation: OperationDefinitionNode;
+  readonly variablesOf: CoerceVariables;
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
   readonly fields: readonly FieldPlan[];
   readonly serial: boolean;
@@ -76,7 +77,8 @@ export function planOperation(
     const planner = new Planner(schema, fragments);
     const fields = planner.fieldsOf(root, [operation.selectionSet]);
     const serial = operation.operation === OperationTypeNode.MUTATION;
-    return { schema, operation, fragments, fields, serial, costIsFixed: planner.costIsFixed };
+    const variablesOf = planVariables(schema, operation.variableDefinitions ?? []);
+    return { schema, operation, variablesOf, fragments, fields, serial, costIsFixed: planner.costIsFixed };
   } catch (error) {
     if (error instanceof NotPlannable) return null;
     throw error;
@@ -136,7 +138,8 @@ class Planner {
   }
 
   #field(parent: GraphQLObjectType, key: string, nodes: FieldNode[]): FieldPlan {
-    const definition = this.#schema.getField(parent, nodes[0]?.name.value ?? '');
+    const [node] = nodes;
+    const definition = node && this.#schema.getField(parent, node.name.value);
     // An object's prototype is set by that name.
     if (!definition || key === '__proto__' || ++this.#count > mostFields) throw new NotPlannable();
     if (typeof definition.extensions['complexity'] === 'function') this.costIsFixed = false;
@@ -145,7 +148,7 @@ class Planner {
       nodes,
       parent,
       definition,
-      hasArguments: definition.args.length > 0,
+      argumentsOf: planArguments(definition, node),
       value: this.#value(definition.type, nodes),
     };
   }

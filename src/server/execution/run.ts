@@ -3,15 +3,13 @@ import {
   GraphQLError,
   type GraphQLResolveInfo,
   defaultFieldResolver,
-  getArgumentValues,
-  getVariableValues,
   locatedError,
   responsePathAsArray,
 } from 'graphql';
+import type { VariableValues } from './input.ts';
 import type { FieldPlan, OperationPlan, ValuePlan } from './plan.ts';
 
 type Path = GraphQLResolveInfo['path'];
-type VariableValues = GraphQLResolveInfo['variableValues'];
 type Results = Record<string, unknown>;
 
 /** Carries out a planned operation. The result is what `execute` of graphql-js gives. */
@@ -20,8 +18,8 @@ export function runPlan(
   context: unknown,
   variables: Readonly<Record<string, unknown>> | null | undefined,
 ): ExecutionResult | Promise<ExecutionResult> {
-  const { schema, operation, fields, serial } = plan;
-  const coerced = getVariableValues(schema, operation.variableDefinitions ?? [], variables ?? {}, { maxErrors: 50 });
+  const { fields, serial } = plan;
+  const coerced = plan.variablesOf(variables ?? {});
   if (coerced.errors) return { errors: coerced.errors };
   const run = new Run(plan, context, coerced.variableValues);
   try {
@@ -180,22 +178,26 @@ function fieldsOf(
       const value = fieldValue(run, field, source, parent);
       // Takes its place in the order also where it is still to come.
       results[field.key] = value;
-      if (value instanceof Promise) (waiting ??= []).push(value.then((settled) => void (results[field.key] = settled)));
+      if (value instanceof Promise) (waiting ??= []).push(put(results, field.key, value));
     }
   } catch (error) {
     if (waiting) ignore(waiting);
     throw error;
   }
-  return waiting ? Promise.all(waiting).then(() => results) : results;
+  return waiting ? allPut(waiting, results) : results;
+}
+
+async function allPut(waiting: readonly Promise<void>[], results: Results): Promise<Results> {
+  await (waiting.length === 1 ? waiting[0] : Promise.all(waiting));
+  return results;
 }
 
 function fieldValue(run: Run, field: FieldPlan, source: unknown, parent: Path | undefined): unknown {
-  const { definition, nodes, value: plan } = field;
+  const { definition, value: plan } = field;
   const path: Path = { prev: parent, key: field.key, typename: field.parent.name };
   const info = new FieldInfo(run, field, path);
   try {
-    const [node] = nodes;
-    const args = field.hasArguments && node ? getArgumentValues(definition, node, run.variables) : {};
+    const args = field.argumentsOf(run.variables);
     const given: unknown = (definition.resolve ?? defaultFieldResolver)(source, args, run.context, info);
     return completed(run, plan, info, path, given);
   } catch (error) {
@@ -206,13 +208,26 @@ function fieldValue(run: Run, field: FieldPlan, source: unknown, parent: Path | 
 /** Completes a value; of one that is still to come, its error has its place too. */
 function completed(run: Run, plan: ValuePlan, info: FieldInfo, path: Path, given: unknown): unknown {
   const value = isPromiseLike(given)
-    ? Promise.resolve(given).then((settled) => {
-        if (run.ended) throw new Error('The operation has ended.');
-        return complete(run, plan, info, path, settled);
-      })
+    ? completeLater(run, plan, info, path, given)
     : complete(run, plan, info, path, given);
-  if (!(value instanceof Promise)) return value;
+  return value instanceof Promise ? orFail(run, plan, info, path, value) : value;
+}
+
+// What waits stands in functions of its own: closures in the others would cost every field, and most never wait.
+
+function completeLater(run: Run, plan: ValuePlan, info: FieldInfo, path: Path, given: PromiseLike<unknown>) {
+  return Promise.resolve(given).then((settled) => {
+    if (run.ended) throw new Error('The operation has ended.');
+    return complete(run, plan, info, path, settled);
+  });
+}
+
+function orFail(run: Run, plan: ValuePlan, info: FieldInfo, path: Path, value: Promise<unknown>): Promise<unknown> {
   return value.then(undefined, (error: unknown) => run.fail(error, info.field, path, plan.nonNull));
+}
+
+async function put(results: Results, key: string, value: Promise<unknown>): Promise<void> {
+  results[key] = await value;
 }
 
 function complete(run: Run, plan: ValuePlan, info: FieldInfo, path: Path, value: unknown): unknown {
@@ -272,18 +287,19 @@ function itemValue(run: Run, plan: ValuePlan, info: FieldInfo, path: Path, item:
   }
 }
 
-function completeObject(
-  run: Run,
-  { type, fields }: Extract<ValuePlan, { kind: 'object' }>,
-  info: FieldInfo,
-  path: Path,
-  value: unknown,
-): unknown {
-  if (!type.isTypeOf) return fieldsOf(run, fields, value, path);
-  const isOne = type.isTypeOf(value, run.context, info);
-  const answer = (yes: boolean) => {
-    if (yes) return fieldsOf(run, fields, value, path);
-    throw new Error(`Expected value of type "${type.name}" but got another.`);
-  };
-  return isPromiseLike(isOne) ? Promise.resolve(isOne).then(answer) : answer(isOne);
+type ObjectPlan = Extract<ValuePlan, { kind: 'object' }>;
+
+function completeObject(run: Run, plan: ObjectPlan, info: FieldInfo, path: Path, value: unknown): unknown {
+  if (!plan.type.isTypeOf) return fieldsOf(run, plan.fields, value, path);
+  const isOne = plan.type.isTypeOf(value, run.context, info);
+  return isPromiseLike(isOne) ? whenKnown(run, plan, path, value, isOne) : ofType(run, plan, path, value, isOne);
+}
+
+function whenKnown(run: Run, plan: ObjectPlan, path: Path, value: unknown, isOne: PromiseLike<boolean>) {
+  return Promise.resolve(isOne).then((known) => ofType(run, plan, path, value, known));
+}
+
+function ofType(run: Run, { type, fields }: ObjectPlan, path: Path, value: unknown, isOne: boolean): unknown {
+  if (isOne) return fieldsOf(run, fields, value, path);
+  throw new Error(`Expected value of type "${type.name}" but got another.`);
 }

@@ -14,8 +14,8 @@ import type { Recorder } from './recorder.ts';
 import type { Reach } from './reach.ts';
 import type { Redactor } from './redaction.ts';
 import type { Slots } from './slots.ts';
-import type { Admits, Endpoints } from './endpoints.ts';
-import { resolveTarget, stillLeadsTo } from './target.ts';
+import { stillLeadsTo } from './target.ts';
+import type { Targets } from './targets.ts';
 
 /** What carrying out calls needs. */
 export interface CallParts {
@@ -26,8 +26,7 @@ export interface CallParts {
   config: InvokeConfig;
   redactor: Redactor;
   slots: Slots;
-  endpoints: Endpoints;
-  admits: Admits;
+  targets: Targets;
   reach: Reach;
   /** Of every call, made or refused, once it has ended. */
   onEnd: (mutation: string, run: RunView, entry: Entry) => void;
@@ -247,14 +246,14 @@ async function recordEnd(
 
 /** Whether the run still leads to the address that was checked: the Service may have been replaced meanwhile. */
 function sameTarget(
-  { endpoints, admits }: CallParts,
+  { targets }: CallParts,
   run: RunView | undefined,
   input: CallInput,
   { target, endpoint }: PreparedCall,
 ): boolean {
   if (!run) return false;
   try {
-    return stillLeadsTo(endpoint, target, resolveTarget(run, input, endpoints, admits));
+    return stillLeadsTo(endpoint, target, targets.resolve(run, input));
   } catch (error) {
     if (error instanceof SlipwayError) return false;
     throw error;

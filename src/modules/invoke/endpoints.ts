@@ -16,6 +16,8 @@ export interface Endpoints {
   service(namespace: string, name: string): Service | undefined;
   slices(namespace: string, service: string): Iterable<EndpointSlice>;
   pod(namespace: string, name: string): Pod | undefined;
+  /** Another one after any of them has changed. */
+  readonly revision: number;
 }
 
 /** True for addresses that Pods of this cluster can have. */
@@ -27,6 +29,8 @@ export interface Endpoint {
   port: number;
   /** uid of the Pod: another Pod may get the address later. */
   pod: string;
+  /** All of these as one text. */
+  key: string;
 }
 
 /** Why an endpoint must not be dialed: in words and as a reason. */
@@ -35,16 +39,23 @@ export type EndpointProblem = readonly [message: string, reason: string];
 const serviceNameLabel = 'kubernetes.io/service-name';
 
 export function createEndpoints(cluster: Cluster): Endpoints {
-  const slicesOf = cluster.cache(endpointSlices).index('invoke:service', ({ metadata }) => {
+  const allSlices = cluster.cache(endpointSlices);
+  const slicesOf = allSlices.index('invoke:service', ({ metadata }) => {
     const name = metadata.labels?.[serviceNameLabel];
     return name === undefined ? [] : [`${metadata.namespace}/${name}`];
   });
   const allServices = cluster.cache(services);
   const allPods = cluster.cache(pods);
+  let revision = 0;
+  const changed = () => void (revision += 1);
+  for (const cache of [allServices, allPods, allSlices]) cache.subscribe(changed);
   return {
     service: (namespace, name) => allServices.get(namespace, name),
     slices: (namespace, service) => slicesOf(`${namespace}/${service}`),
     pod: (namespace, name) => allPods.get(namespace, name),
+    get revision() {
+      return revision;
+    },
   };
 }
 
@@ -72,11 +83,15 @@ export function readyEndpoints(
       for (const address of addresses) {
         const problem = problemOf(pod, service, address, admits);
         if (problem) return { problem };
-        if (pod && isReady(pod)) endpoints.push({ address, port: number, pod: pod.metadata.uid ?? '' });
+        if (pod && isReady(pod)) endpoints.push(endpointOf(pod, address, number));
       }
     }
   }
   return { endpoints: preferred(endpoints, service.spec.clusterIP) };
+}
+
+function endpointOf({ metadata: { uid: pod = '' } }: Pod, address: string, port: number): Endpoint {
+  return { address, port, pod, key: `${pod}\n${address}\n${port}` };
 }
 
 type TargetRef = NonNullable<NonNullable<EndpointSlice['endpoints']>[number]['targetRef']>;

@@ -25,6 +25,7 @@ import { addInvoke } from './schema/index.ts';
 import { Invocations, Redaction } from './service.ts';
 import { createSlots } from './slots.ts';
 import { admittedAddresses } from './target.ts';
+import { createTargets } from './targets.ts';
 import { invokeAction } from './action.ts';
 
 /** Where our own identity passes calls on; where callers are impersonated it is them who need it. */
@@ -66,8 +67,7 @@ export const invoke = defineModule({
       config,
       redactor: createRedactor(deps.redactions, config),
       slots: createSlots({ total: config.maxCalls, perCaller: config.maxCallsPerCaller }),
-      endpoints: createEndpoints(cluster),
-      admits: admittedAddresses(cluster),
+      targets: createTargets(createEndpoints(cluster), admittedAddresses(cluster)),
       reach,
       onEnd(mutation, run, entry) {
         audit(auditLog, mutation, run, entry);

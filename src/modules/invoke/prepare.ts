@@ -4,9 +4,10 @@ import { encodeBody } from './body.ts';
 import type { CallLimits } from './call.ts';
 import type { InvokeConfig } from './config.ts';
 import { type Header, headerProblems } from './headers.ts';
-import type { Admits, Endpoint, Endpoints } from './endpoints.ts';
+import type { Endpoint } from './endpoints.ts';
 import type { Reach } from './reach.ts';
-import { type Target, resolveTarget } from './target.ts';
+import type { Target } from './target.ts';
+import type { Targets } from './targets.ts';
 
 /** What `invokeService` is asked for, with its defaults filled in. */
 export interface CallInput {
@@ -34,17 +35,12 @@ export interface PreparedCall {
 
 export interface PrepareParts {
   config: InvokeConfig;
-  endpoints: Endpoints;
-  admits: Admits;
+  targets: Targets;
   reach: Reach;
 }
 
 /** Checks a call against every policy, and says all that is wrong with its input at once. */
-export function prepareCall(
-  run: RunView,
-  input: CallInput,
-  { config, endpoints, admits, reach }: PrepareParts,
-): PreparedCall {
+export function prepareCall(run: RunView, input: CallInput, { config, targets, reach }: PrepareParts): PreparedCall {
   const problems = [...headerProblems(input.headers), ...timeoutProblems(input, config)];
   const attempt = <T>(check: () => T): T | undefined => {
     try {
@@ -56,7 +52,7 @@ export function prepareCall(
     }
   };
   const body = attempt(() => encodeBody(input.body, config.maxRequestBytes));
-  const target = attempt(() => resolveTarget(run, input, endpoints, admits));
+  const target = attempt(() => targets.resolve(run, input));
   if (target) problems.push(...reach.problems(target, input.headers));
   throwInvalid(problems);
   const endpoint = target?.endpoints[Math.floor(Math.random() * target.endpoints.length)];

@@ -27,15 +27,17 @@ export function createDirectReach(connections: Connections, authorities?: string
   return {
     problems: () => [],
     open(call, caller, options) {
-      const { target, endpoint, limits, ...request } = call;
+      const { target, endpoint, limits, method, headers, body } = call;
       const { address, port } = endpoint;
       const { authority, path, tlsName } = target;
+      const { clock, endings, confirm } = options;
       const tls = tlsName === null ? null : { name: tlsName, context: trusted() };
       const line: Line = {
-        key: `${caller.name}\n${target.uid}\n${endpoint.pod}\n${address}\n${port}\n${tlsName}`,
+        key: `${caller.name}\n${target.uid}\n${endpoint.key}\n${tlsName}`,
         connect: (dial, take) => connectPinned({ address, port, tls }, dial, take),
       };
-      return openCall({ line, authority, path, ...request }, { ...options, connections, limits });
+      const request = { line, authority, path, method, headers, body };
+      return openCall(request, { connections, limits, clock, endings, confirm });
     },
   };
 }

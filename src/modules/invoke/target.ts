@@ -53,9 +53,7 @@ export function resolveTarget(run: RunView, input: TargetInput, objects: Endpoin
 
 /** Whether what was resolved before still leads to this endpoint of the same Service. */
 export function stillLeadsTo(endpoint: Endpoint, before: Target, now: Target): boolean {
-  const same = (other: Endpoint) =>
-    other.address === endpoint.address && other.port === endpoint.port && other.pod === endpoint.pod;
-  return now.uid === before.uid && now.endpoints.some(same);
+  return now.uid === before.uid && now.endpoints.some(({ key }) => key === endpoint.key);
 }
 
 interface Wanted {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endpointSlices, pods, services } from '../../../src/k8s/resources.ts';
+import { createEndpoints } from '../../../src/modules/invoke/endpoints.ts';
+import { createTargets } from '../../../src/modules/invoke/targets.ts';
 import { holdTimers } from './held-clock.ts';
 import { holdConnections } from './network-log.ts';
 import { rights } from '../runs/surface.ts';
@@ -165,6 +167,38 @@ describe('what is behind the Service', () => {
     socket.end(answer('late'));
     expect(await call).toBe('COMPLETED');
   });
+});
+
+test.each<[string, (name: string) => Promise<void>, object]>([
+  ['an EndpointSlice', (name) => writeSlice(name, { targetRef: null }), { reason: 'FOREIGN_ENDPOINT' }],
+  [
+    'a Pod',
+    async (name) => {
+      const pod = await server.kube.get(pods, `${name}-1`, namespace);
+      const conditions = [{ type: 'Ready', status: 'False' as const }];
+      const status = { ...pod.status, conditions };
+      await seen(pods, await server.kube.replace(pods, { ...pod, status }, { subresource: 'status' }));
+    },
+    { code: 'NOT_READY' },
+  ],
+  [
+    'a Service',
+    async (name) => {
+      const spec = { externalIPs: ['203.0.113.1'] };
+      await seen(services, await server.kube.patch(services, name, namespace, { spec }));
+    },
+    { reason: 'EXTERNAL_IPS' },
+  ],
+])('%s that has changed counts at once, also before its run is judged anew', async (_, change, refusal) => {
+  const name = newName();
+  const run = await server.play(name, answer('fine'));
+  const view = server.runs.byId(run.id);
+  if (!view) throw new Error('no run');
+  const targets = createTargets(createEndpoints(server.cluster), () => true);
+  expect(targets.resolve(view, { path: '/a' })).toMatchObject({ path: '/a', endpoints: [expect.anything()] });
+  expect(targets.resolve(view, { path: '/b' })).toMatchObject({ path: '/b', endpoints: [expect.anything()] });
+  await change(name);
+  expect(() => targets.resolve(view, {})).toThrow(expect.objectContaining(refusal));
 });
 
 describe('between the check and the connection', () => {

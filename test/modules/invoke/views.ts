@@ -151,6 +151,7 @@ export function endpointsOf({ objects }: RunView): Endpoints {
     slices: (_, service) =>
       objects.slices.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === service),
     pod: (_, name) => objects.pods.find(({ metadata }) => metadata.name === name),
+    revision: 0,
   };
 }
 

@@ -76,7 +76,7 @@ export interface Calls {
 }
 
 export function createCalls(parts: CallParts): Calls {
-  const { runs, history, config, redactor, clock } = parts;
+  const { runs, history, recorder, config, redactor, onEnd, clock } = parts;
   /** Those with a key. */
   const running = new Map<string, Promise<Entry>>();
   const underWay = createCount();
@@ -119,7 +119,8 @@ export function createCalls(parts: CallParts): Calls {
       cancelStart();
       // Its place is free, however long its record takes.
       release();
-      await recordEnd(parts, ended, asked.mutation, run);
+      onEnd(asked.mutation, run, ended);
+      await recorder?.put(keptEntry(ended, config, redactor));
       end();
       result?.resolve(ended);
       return ended;
@@ -232,16 +233,6 @@ const startAfterMs = 50;
 
 function recordSoon({ recorder, clock, config, redactor }: CallParts, entry: Entry): () => void {
   return clock.after(startAfterMs, () => void recorder?.put(keptEntry(entry, config, redactor)));
-}
-
-async function recordEnd(
-  { recorder, config, redactor, onEnd }: CallParts,
-  entry: Entry,
-  mutation: string,
-  run: RunView,
-): Promise<void> {
-  onEnd(mutation, run, entry);
-  await recorder?.put(keptEntry(entry, config, redactor));
 }
 
 /** Whether the run still leads to the address that was checked: the Service may have been replaced meanwhile. */

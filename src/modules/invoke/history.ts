@@ -64,6 +64,12 @@ const ofKey = 'caller = ? AND mutation = ? AND idempotency_key = ?';
 
 const allValues = (entry: Entry): SqlValue[] => [...values(entry), ...bodyValues(entry)];
 
+/** By the number of entries: one text for all times, so that it is neither made nor read again. */
+const saving = Array.from({ length: mostAtOnce + 1 }, (_, entries) => {
+  const rows = Array<string>(entries).fill(row).join(', ');
+  return `INSERT INTO invocations (${allColumns.join(', ')}) VALUES ${rows} ON CONFLICT (id) DO UPDATE SET ${onConflict}`;
+});
+
 /** Opens the history: brings its tables up to date. */
 export async function openHistory(options: HistoryOptions): Promise<History> {
   const { database, now, perCaller } = options;
@@ -79,9 +85,9 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
   };
   return {
     save: async (entries) => {
-      const rows = entries.map(() => row).join(', ');
-      const sql = `INSERT INTO invocations (${allColumns.join(', ')}) VALUES ${rows} ON CONFLICT (id) DO UPDATE SET ${onConflict}`;
-      await database.run(sql, ...entries.flatMap(allValues));
+      const params: SqlValue[] = [];
+      for (const entry of entries) params.push(...allValues(entry));
+      await database.run(saving[entries.length] ?? '', ...params);
       await trim.after(entries);
     },
     get: async (caller, id) => {

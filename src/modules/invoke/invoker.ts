@@ -106,7 +106,7 @@ async function makeCall(parts: InvokerParts, started: StartedCall, whenGone: Whe
     const { clock, whenStopped } = parts;
     const open = await parts.reach.open(call, caller, { clock, confirm, endings: [whenGone, whenStopped] });
     const { outcome, message, response } = await readResponse(open, call.method, parts.config.maxResponseBytes);
-    return await finish({ ...answeredEntry(entry, response), outcome, message, timings: open.timings });
+    return await finish(answeredEntry(entry, response, { outcome, message, timings: open.timings }));
   } catch (error) {
     const ended = failedEntry(entry, error);
     await finish(ended);

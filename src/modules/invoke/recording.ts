@@ -90,13 +90,24 @@ function newEntry(run: RunView, input: CallInput, caller: string, now: number, r
   };
 }
 
+/** How a call ended, where that is known. */
+type End = Pick<Entry, 'outcome' | 'message' | 'timings'>;
+
 /** With the answer as the caller sees it: whole and in the clear. */
-export function answeredEntry(entry: Entry, response: Response | null): Entry {
-  if (!response) return entry;
-  const { body, headers, ...rest } = response;
+export function answeredEntry(
+  entry: Entry,
+  response: Response | null,
+  { outcome, message, timings }: End = entry,
+): Entry {
+  if (!response) return { ...entry, outcome, message, timings };
+  const { status, statusText, headers, contentType, body, bodyBytes, truncated, lossy } = response;
+  const shown = headers.map(({ name, value }) => ({ name, value, redacted: false }));
   return {
     ...entry,
-    response: { ...rest, headers: headers.map((header) => ({ ...header, redacted: false })) },
+    outcome,
+    message,
+    timings,
+    response: { status, statusText, headers: shown, contentType, bodyBytes, truncated, lossy },
     bodies: { request: entry.bodies?.request ?? null, response: body },
   };
 }
@@ -143,7 +154,8 @@ function redacted(text: string | null, redactor: Redactor): string | null {
 }
 
 function cut(text: string | null, maxBytes: number): { text: string | null; cut: boolean } {
-  if (text === null || Buffer.byteLength(text) <= maxBytes) return { text, cut: false };
+  // A character has three bytes at most: most texts need not be measured.
+  if (text === null || text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) return { text, cut: false };
   const bytes = Buffer.from(text.slice(0, maxBytes)).subarray(0, maxBytes);
   return { text: new TextDecoder().decode(bytes, { stream: true }), cut: true };
 }

@@ -93,7 +93,7 @@ async function* run(
     const body = outcome === 'UNSUPPORTED_CONTENT' ? null : text;
     const cut = received.cut || outcome !== 'COMPLETED';
     const response = head && { ...head, body, bodyBytes: bytes, truncated: cut && body !== null, lossy };
-    return { ...answeredEntry(entry, response), outcome, message, timings: open?.timings ?? entry.timings };
+    return answeredEntry(entry, response, { outcome, message, timings: open?.timings ?? entry.timings });
   };
   let result: Entry | null = null;
   try {

@@ -163,7 +163,7 @@ export function createRuns({ cluster, clock, log, settings, sources, longestPass
     },
     all: () => views.values(),
     async visible(id, access, field = 'id') {
-      if (!(await whenKnown())) throw notKnown(cluster.freshness);
+      if (!started && !(await whenKnown())) throw notKnown(cluster.freshness);
       const run = byId(id);
       if (run && (await access.allows('see', run))) return run;
       throw noSuchRun(field);

@@ -32,8 +32,9 @@ export function readHead(bytes: Buffer, at: number): { head: AnswerHead; next: n
   const headers: Header[] = [];
   for (let index = 1; index < lines.length; index++) {
     const [, name, value = ''] = headerLine.exec(lines[index] ?? '') ?? [];
-    if (name === undefined) throw improper();
-    headers.push({ name, value: text(trimmedEnd(value)) });
+    const kept = trimmedEnd(value);
+    if (name === undefined || (value.includes('\t', kept.length) && isFraming(name))) throw improper();
+    headers.push({ name, value: text(kept) });
   }
   const head = {
     status: Number(digits),
@@ -48,6 +49,11 @@ export function readHead(bytes: Buffer, at: number): { head: AnswerHead; next: n
 export function checkBeginning(bytes: Buffer, at: number): void {
   const start = bytes.toString('latin1', at, Math.min(bytes.length, at + 7));
   if (!'HTTP/1.'.startsWith(start)) throw improper();
+}
+
+/** A tab after its value is a blank to some parsers, and to others a part of it: they would see another body. */
+function isFraming(name: string): boolean {
+  return /^(content-length|transfer-encoding)$/i.test(name);
 }
 
 function trimmedEnd(value: string): string {

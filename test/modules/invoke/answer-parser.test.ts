@@ -168,6 +168,7 @@ test.each([
   ['a blank before the colon', 'x-a : b\r\n'],
   ['a bare line feed', 'x-a: b\nx-c: d\r\n'],
   ['a bare carriage return', 'x-a: b\rc\r\n'],
+  ['an encoding of the transfer with a tab after it', 'transfer-encoding: chunked\t \r\n'],
   ['an encoding of the transfer that is unknown', 'transfer-encoding: gzip, chunked\r\n'],
   ['chunks twice', 'transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n'],
   ['a list of lengths', 'content-length: 3, 3\r\n'],

@@ -42,20 +42,27 @@ interface Answer {
   text: string;
 }
 
+/** So many characters wait for the others of their turn at most. */
+const mostWaiting = 65_536;
+
 let answers: Answer[] = [];
+let waiting = 0;
 
 /**
  * Sends a whole result, with all others of this turn: a client that sleeps is woken once for them, which takes longer than
  * all the rest of sending.
  */
 export function sendResult(response: ServerResponse, result: ExecutionResult, type: JsonType): void {
+  const text = JSON.stringify(result);
   if (answers.length === 0) process.nextTick(sendAll);
-  answers.push({ response, status: statusOf(result, type), type, text: JSON.stringify(result) });
+  answers.push({ response, status: statusOf(result, type), type, text });
+  waiting += text.length;
+  if (waiting > mostWaiting) sendAll();
 }
 
 function sendAll(): void {
   const all = answers;
-  answers = [];
+  [answers, waiting] = [[], 0];
   for (const answer of all) send(answer);
 }
 

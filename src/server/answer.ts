@@ -70,5 +70,7 @@ function send({ response, status, type, text }: Answer): void {
   const bytes = Buffer.byteLength(text);
   response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': bytes });
   // Text that is all ASCII takes a shorter way.
-  response.end(text, bytes === text.length ? 'latin1' : 'utf8');
+  const encoding = bytes === text.length ? 'latin1' : 'utf8';
+  // Long text would be copied together with the headers, and once more for the socket.
+  response.end(text.length > mostWaiting ? Buffer.from(text, encoding) : text, encoding);
 }

@@ -23,8 +23,6 @@ const decoders: Readonly<Record<string, () => Transform>> = {
   zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } }),
 };
 
-const windowed = new Set(['br', 'zstd']);
-
 /** The Content-Encoding of an answer in the order it was applied; null when there is one we can't decode. */
 export function contentEncodings(headers: readonly { name: string; value: string }[]): string[] | null {
   const names = headers
@@ -48,8 +46,8 @@ export async function* decoded(
 }
 
 /**
- * The same for who wants all of it. What has a large window is decoded once all has come: it takes up to 16 MiB, which a
- * decoder of br fills before it gives anything away, and here few have that at once, for a moment.
+ * The same for who wants all of it. It is decoded once it has come, so that few decoders are at work at once, each for a
+ * moment: one of br takes up to 16 MiB, and what the others fill is not given back before the collector looks for it.
  */
 export async function* decodedInTurn(
   raw: AsyncIterable<Buffer>,
@@ -57,7 +55,6 @@ export async function* decodedInTurn(
   maxBytes: number,
 ): AsyncGenerator<Buffer, undefined> {
   const guards = () => [limited(maxBytes + slackBytes)];
-  if (!encodings.some((name) => windowed.has(name))) return yield* pass(raw, encodings, guards);
   const held = await received(raw, maxBytes + slackBytes);
   const leave = await turn();
   try {

@@ -74,10 +74,20 @@ export async function readResponse(call: OpenCall, method: string, maxBytes: num
     }
     const { bytes, truncated, error } = await collect(source.body, maxBytes);
     const failure = error === null ? null : call.failure(error);
-    return textResult(head, source.content, bytes, truncated, failure);
+    const result = textResult(head, source.content, bytes, truncated, failure);
+    free(bytes);
+    return result;
   } finally {
     call.close();
   }
+}
+
+/** Bytes. */
+const worthFreeing = 16_384;
+
+/** Gives back at once what nobody else has: the collector lets many bodies come together before it looks for any. */
+function free({ length, buffer }: Buffer): void {
+  if (length >= worthFreeing && length === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function isEmptyLength({ name, value }: Header): boolean {
@@ -128,7 +138,12 @@ async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Promise<C
   }
   const chunks: Buffer[] = [];
   let left = maxBytes;
-  const done = (truncated: boolean, error: unknown = null) => ({ bytes: Buffer.concat(chunks), truncated, error });
+  const done = (truncated: boolean, error: unknown = null) => {
+    const bytes = Buffer.concat(chunks);
+    // A decoder may still write to its own.
+    if (body instanceof AnswerBody) chunks.forEach(free);
+    return { bytes, truncated, error };
+  };
   try {
     for await (const chunk of body) {
       const part = chunk.subarray(0, left);

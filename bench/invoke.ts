@@ -1,5 +1,5 @@
-// What a call through the mediator costs, with its history, beside a bare reverse proxy to the same service, and what any
-// GraphQL request does; how long a list of 10,000 calls takes, and any list while 200 services are stuck. On Linux.
+// What a call through the mediator costs, with its history, beside a bare reverse proxy to the same service and the least
+// that any server with a history does, and what any GraphQL request does; how long a list of 10,000 calls takes, and any list while 200 services are stuck. On Linux.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Agent, Pool } from 'undici';
+import { serveLeast } from './rig/least.ts';
 import { type Figure, ms, report, round, scaled, times as ratio } from './rig/figures.ts';
 
 const seconds = Number(process.env['SECONDS'] ?? 4);
@@ -177,6 +178,7 @@ interface World {
   url: string;
   id: string;
   bare: Target;
+  least: Target;
   slipway: Target;
   /** Queries that ask for next to nothing, and for a list of one run. */
   trivial: Target;
@@ -210,6 +212,11 @@ async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
     const bare = child([file, 'proxy', address]);
     children.push(bare);
     const bareUrl = await line(bare, (text) => text);
+    const least = child([file, 'least', address, join(folder, 'least.db')]);
+    children.push(least);
+    const leastUrl = await line(least, (text) => text);
+    const body = JSON.stringify({ query: invokeService, variables: { input: { id } } });
+    const isRight = (text: string) => text.includes('"outcome":"COMPLETED"');
     const query = (text: string): Target => ({
       pid: server.pid ?? 0,
       pool: pool(url),
@@ -223,13 +230,8 @@ async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
       trivial: query('{ viewer { name } }'),
       list: query(serviceRuns),
       bare: { pid: bare.pid ?? 0, pool: pool(bareUrl), path: '/', body: null, isRight: (text) => text === answer },
-      slipway: {
-        pid: server.pid ?? 0,
-        pool: pool(url),
-        path: '/graphql',
-        body: JSON.stringify({ query: invokeService, variables: { input: { id } } }),
-        isRight: (text) => text.includes('"outcome":"COMPLETED"'),
-      },
+      least: { pid: least.pid ?? 0, pool: pool(leastUrl), path: '/', body, isRight },
+      slipway: { pid: server.pid ?? 0, pool: pool(url), path: '/graphql', body, isRight },
     });
   } finally {
     await Promise.all(pools.map((each) => each.destroy()));
@@ -242,57 +244,71 @@ async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
   }
 }
 
-const measured = ['bare', 'slipway', 'trivial', 'list'] as const;
-type Measured = Record<(typeof measured)[number], { perSecond: number; cpuMicros: number; aloneMs: number }>;
+const measured = ['bare', 'least', 'slipway', 'trivial', 'list'] as const;
+/** One of them in each round. */
+interface Rounds {
+  many: Load[];
+  aloneMs: number[];
+}
+type Measured = Record<(typeof measured)[number], Rounds>;
 
-/** Slipway beside the bare proxy, by turns. */
+/** All of them by turns: what else the machine does is in each of them alike. */
 async function measure(world: World): Promise<Measured> {
-  const many = { bare: [] as Load[], slipway: [] as Load[], trivial: [] as Load[], list: [] as Load[] };
-  const alone = { bare: [] as number[], slipway: [] as number[], trivial: [] as number[], list: [] as number[] };
+  const none = (): Rounds => ({ many: [], aloneMs: [] });
+  const found: Measured = { bare: none(), least: none(), slipway: none(), trivial: none(), list: none() };
   for (const name of measured) await load(world[name], connections, 2000);
   for (let n = 0; n < rounds; n++) {
     for (const name of measured) {
-      many[name].push(await load(world[name], connections, seconds * 1000));
-      alone[name].push(median((await load(world[name], 1, 1000)).times));
+      found[name].many.push(await load(world[name], connections, seconds * 1000));
+      found[name].aloneMs.push(median((await load(world[name], 1, 1000)).times));
     }
   }
-  const of = (name: (typeof measured)[number]) => ({
-    perSecond: Math.round(median(many[name].map(({ perSecond }) => perSecond))),
-    cpuMicros: Math.round(median(many[name].map(({ cpuMicros }) => cpuMicros))),
-    aloneMs: median(alone[name]),
-  });
-  return { bare: of('bare'), slipway: of('slipway'), trivial: of('trivial'), list: of('list') };
+  return found;
 }
 
-/** What a target costs beside the bare proxy. */
-function compare(what: string, ours: Measured['bare'], bare: Measured['bare']): Figure[] {
+/** What a target costs beside another: medians, and the median of the rounds' own ratios. */
+function compare(what: string, ours: Rounds, other: string, theirs: Rounds): Figure[] {
+  const figure = (how: string, of: (round: Load) => number, shown: (value: number) => string): Figure => {
+    const [own, its] = [ours.many.map(of), theirs.many.map(of)];
+    const ratios = own.map((value, index) => value / (its[index] ?? Number.NaN));
+    return {
+      what: `${what}, ${how}`,
+      ours: shown(median(own)),
+      comparedWith: `${other}: ${shown(median(its))}`,
+      ratio: ratio(median(ratios), 1),
+    };
+  };
+  const [own, its] = [median(ours.aloneMs), median(theirs.aloneMs)];
   return [
-    {
-      what: `${what}, ${connections} at once`,
-      ours: `${ours.perSecond}/s`,
-      comparedWith: `bare proxy: ${bare.perSecond}/s`,
-      ratio: ratio(ours.perSecond, bare.perSecond),
-    },
+    figure(
+      `${connections} at once`,
+      ({ perSecond }) => perSecond,
+      (value) => `${Math.round(value)}/s`,
+    ),
+    figure(
+      'CPU of the process',
+      ({ cpuMicros }) => cpuMicros,
+      (value) => `${Math.round(value)} µs`,
+    ),
     {
       what: `${what}, one at a time, median`,
-      ours: `${round(ours.aloneMs, 2)} ms`,
-      comparedWith: `bare proxy: ${round(bare.aloneMs, 2)} ms`,
-      ratio: `${round(ours.aloneMs - bare.aloneMs, 2)} ms more`,
-    },
-    {
-      what: `${what}, CPU of the process`,
-      ours: `${ours.cpuMicros} µs`,
-      comparedWith: `bare proxy: ${bare.cpuMicros} µs`,
-      ratio: ratio(ours.cpuMicros, bare.cpuMicros),
+      ours: `${round(own, 2)} ms`,
+      comparedWith: `${other}: ${round(its, 2)} ms`,
+      ratio: `${round(own - its, 2)} ms more`,
     },
   ];
 }
 
-/** A list of at least so many calls, page after page. */
+/** A list of so many calls, page after page. */
 async function listing({ url, slipway }: World): Promise<Figure[]> {
-  const count = async () =>
-    (await graphql<{ invocations: { totalCount: number } }>(url, invocations)).invocations.totalCount;
-  while ((await count()) < listed) await load(slipway, connections, 1000);
+  await graphql(url, 'mutation ($until: DateTime!) { deleteInvocations(input: { olderThan: $until }) { deleted } }', {
+    until: new Date().toISOString(),
+  });
+  let left = listed;
+  const worker = async () => {
+    while (left-- > 0) await ask(slipway);
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
   const times: number[] = [];
   let after: string | null = null;
   for (let n = 0; n < 300; n++) {
@@ -333,11 +349,14 @@ async function whileStuck({ url, id }: World): Promise<Figure[]> {
 
 export async function benchInvoke(): Promise<Figure[]> {
   return world(async (ready) => {
-    const { bare, slipway, trivial, list } = await measure(ready);
+    const { bare, least, slipway, trivial, list } = await measure(ready);
+    const what = 'invokeService with its history, 4 KiB answer';
     return [
-      ...compare('invokeService with its history, 4 KiB answer', slipway, bare),
-      ...compare('a query of one field', trivial, bare),
-      ...compare('a list of one run', list, bare),
+      ...compare(what, slipway, 'bare proxy', bare),
+      ...compare(what, slipway, 'least server with a history', least),
+      ...compare('the least server with a history', least, 'bare proxy', bare),
+      ...compare('a query of one field', trivial, 'bare proxy', bare),
+      ...compare('a list of one run', list, 'bare proxy', bare),
       ...(await listing(ready)),
       ...(await whileStuck(ready)),
     ];
@@ -345,6 +364,8 @@ export async function benchInvoke(): Promise<Figure[]> {
 }
 
 if (import.meta.main) {
-  if (process.argv[2] === 'proxy') await proxy(process.argv[3] ?? '');
+  const [, , role, origin = '', file = ''] = process.argv;
+  if (role === 'proxy') await proxy(origin);
+  else if (role === 'least') await serveLeast(origin, file);
   else report(await benchInvoke());
 }

@@ -1,18 +1,9 @@
 // What a call through the mediator costs, with its history, beside a bare reverse proxy to the same service and the least
-// that any server with a history does, and what any GraphQL request does; how long a list of 10,000 calls takes, and any list while 200 services are stuck. On Linux.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { Agent, Pool } from 'undici';
-import { serveLeast } from './rig/least.ts';
+// that any server with a history does, and what any GraphQL request does; how long a list of 10,000 calls takes, and any
+// list while 200 services are stuck. On Linux.
 import { type Figure, ms, report, round, scaled, times as ratio } from './rig/figures.ts';
+import { type World, graphql, invokeService, serviceRuns, world } from './rig/invoke-world.ts';
+import { type Load, ask, load, median, share } from './rig/load.ts';
 
 const seconds = Number(process.env['SECONDS'] ?? 4);
 const rounds = Number(process.env['ROUNDS'] ?? 5);
@@ -20,229 +11,9 @@ const connections = 32;
 const listed = scaled(10_000);
 const stuck = scaled(200);
 
-/** 4 KiB of JSON. */
-const answer = JSON.stringify({ values: Array.from({ length: 584 }, (_, i) => 100_000 + i) });
-
-const service = `
-  const body = ${JSON.stringify(answer)};
-  require('node:http').createServer((request, response) => {
-    request.resume();
-    if (request.url === '/stuck') return;
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
-    response.end(body);
-  }).listen(Number(process.env.PORT), process.env.HOST);`;
-
-const invokeService = `mutation ($input: InvokeServiceInput!) { invokeService(input: $input) {
-  invocation { id outcome response { status headers { name value } body } timings { totalMs } }
-} }`;
 const invocations = `query ($after: String) { invocations(first: 50, after: $after) {
   totalCount pageInfo { hasNextPage endCursor } nodes { id outcome startedAt request { method url } response { status } }
 } }`;
-const serviceRuns = '{ serviceRuns { totalCount nodes { id name status { state health } } } }';
-
-interface Target {
-  pid: number;
-  pool: Pool;
-  path: string;
-  /** null: GET. */
-  body: string | null;
-  isRight: (text: string) => boolean;
-}
-
-/** One request; how many ms it took. */
-async function ask({ pool, path, body, isRight }: Target): Promise<number> {
-  const started = performance.now();
-  const response = await pool.request({
-    method: body === null ? 'GET' : 'POST',
-    path,
-    headers: body === null ? {} : { 'content-type': 'application/json' },
-    body,
-  });
-  const text = await response.body.text();
-  if (response.statusCode === 200 && isRight(text)) return performance.now() - started;
-  throw new Error(`${response.statusCode} ${text.slice(0, 300)}`);
-}
-
-/** What a process and its threads have used. */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-interface Load {
-  perSecond: number;
-  cpuMicros: number;
-  times: number[];
-}
-
-/** Keeps `workers` requests under way for `ms`. */
-async function load(target: Target, workers: number, ms: number): Promise<Load> {
-  const times: number[] = [];
-  const [started, cpu] = [performance.now(), cpuMs(target.pid)];
-  const end = started + ms;
-  const worker = async () => {
-    while (performance.now() < end) times.push(await ask(target));
-  };
-  await Promise.all(Array.from({ length: workers }, worker));
-  const perSecond = times.length / ((performance.now() - started) / 1000);
-  return { perSecond, cpuMicros: ((cpuMs(target.pid) - cpu) * 1000) / times.length, times };
-}
-
-function share(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
-}
-const median = (values: readonly number[]): number => share(values, 0.5);
-
-/** Serves what it gets from the service and does nothing else. */
-async function proxy(origin: string): Promise<void> {
-  const agent = new Agent({ connections: 128 });
-  const server = createServer((request, response) => {
-    const path = request.url ?? '/';
-    agent.request({ origin, path, method: 'GET' }).then(
-      ({ statusCode, headers, body }) => {
-        response.writeHead(statusCode, headers as Record<string, string>);
-        body.pipe(response);
-      },
-      () => response.destroy(),
-    );
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
-}
-
-function child(args: string[], environment: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
-
-/** The first line of which `found` makes something. */
-async function line<T>(from: ChildProcess, found: (text: string) => T | undefined): Promise<T> {
-  if (!from.stdout) throw new Error('no output');
-  const lines = createInterface({ input: from.stdout });
-  return new Promise((resolve, reject) => {
-    from.once('exit', () => reject(new Error('The program ended.')));
-    lines.on('line', (text) => {
-      const value = found(text);
-      if (value === undefined) return;
-      // A line for each call is to come: what reads them would take its time from what is measured.
-      lines.close();
-      from.stdout?.resume();
-      resolve(value);
-    });
-  });
-}
-
-async function graphql<T>(url: string, query: string, variables: object = {}): Promise<T> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = (await response.json()) as { data: T; errors?: unknown };
-  if (errors) throw new Error(JSON.stringify(errors));
-  return data;
-}
-
-/** Starts the service on a Slipway server and waits until it is well. */
-async function startService(url: string): Promise<{ id: string; address: string }> {
-  const input = {
-    name: 'bench',
-    ports: [{ port: 8000 }],
-    process: { command: [process.execPath, '-e', service] },
-    readinessPath: '/',
-  };
-  const { runService } = await graphql<{ runService: { serviceRun: { id: string } } }>(
-    url,
-    'mutation ($input: RunServiceInput!) { runService(input: $input) { serviceRun { id } } }',
-    { input },
-  );
-  const { id } = runService.serviceRun;
-  for (;;) {
-    const { serviceRun } = await graphql<{ serviceRun: { status: { health: string }; pods: { ip: string }[] } }>(
-      url,
-      'query ($id: ID!) { serviceRun(by: { id: $id }) { status { health } pods { ip } } }',
-      { id },
-    );
-    if (serviceRun.status.health === 'HEALTHY') return { id, address: `http://${serviceRun.pods[0]?.ip}:8000` };
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-interface World {
-  url: string;
-  id: string;
-  bare: Target;
-  least: Target;
-  slipway: Target;
-  /** Queries that ask for next to nothing, and for a list of one run. */
-  trivial: Target;
-  list: Target;
-}
-
-async function world<T>(use: (world: World) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
-  const file = fileURLToPath(import.meta.url);
-  // As `npm start` does.
-  const server = child(['--max-semi-space-size=8', fileURLToPath(new URL('../bin/slipway.mjs', import.meta.url))], {
-    SLIPWAY_PORT: '0',
-    SLIPWAY_EMBEDDED_API_PORT: '0',
-    SLIPWAY_GATEWAY_PORT: '0',
-    SLIPWAY_DATA_DIR: folder,
-    SLIPWAY_DEMO: 'false',
-    SLIPWAY_INVOKE_MAX_CALLS: '256',
-    SLIPWAY_INVOKE_HISTORY_URL: process.env['HISTORY_URL'] ?? 'sqlite:history.db',
-    SLIPWAY_INVOKE_HISTORY_PER_CALLER: '1000000',
-  });
-  const children = [server];
-  const pools: Pool[] = [];
-  const pool = (url: string) => {
-    const made = new Pool(new URL(url).origin, { connections });
-    pools.push(made);
-    return made;
-  };
-  try {
-    const url = await line(server, (text) => (JSON.parse(text) as { graphql?: string }).graphql);
-    const { id, address } = await startService(url);
-    const bare = child([file, 'proxy', address]);
-    children.push(bare);
-    const bareUrl = await line(bare, (text) => text);
-    const least = child([file, 'least', address, join(folder, 'least.db')]);
-    children.push(least);
-    const leastUrl = await line(least, (text) => text);
-    const body = JSON.stringify({ query: invokeService, variables: { input: { id } } });
-    const isRight = (text: string) => text.includes('"outcome":"COMPLETED"');
-    const query = (text: string): Target => ({
-      pid: server.pid ?? 0,
-      pool: pool(url),
-      path: '/graphql',
-      body: JSON.stringify({ query: text }),
-      isRight: (answered) => answered.startsWith('{"data":{"'),
-    });
-    return await use({
-      url,
-      id,
-      trivial: query('{ viewer { name } }'),
-      list: query(serviceRuns),
-      bare: { pid: bare.pid ?? 0, pool: pool(bareUrl), path: '/', body: null, isRight: (text) => text === answer },
-      least: { pid: least.pid ?? 0, pool: pool(leastUrl), path: '/', body, isRight },
-      slipway: { pid: server.pid ?? 0, pool: pool(url), path: '/graphql', body, isRight },
-    });
-  } finally {
-    await Promise.all(pools.map((each) => each.destroy()));
-    for (const each of children) {
-      const ended = once(each, 'exit');
-      each.kill('SIGTERM');
-      await ended;
-    }
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 const measured = ['bare', 'least', 'slipway', 'trivial', 'list'] as const;
 /** One of them in each round. */
@@ -348,7 +119,7 @@ async function whileStuck({ url, id }: World): Promise<Figure[]> {
 }
 
 export async function benchInvoke(): Promise<Figure[]> {
-  return world(async (ready) => {
+  return world(connections, async (ready) => {
     const { bare, least, slipway, trivial, list } = await measure(ready);
     const what = 'invokeService with its history, 4 KiB answer';
     return [
@@ -363,9 +134,4 @@ export async function benchInvoke(): Promise<Figure[]> {
   });
 }
 
-if (import.meta.main) {
-  const [, , role, origin = '', file = ''] = process.argv;
-  if (role === 'proxy') await proxy(origin);
-  else if (role === 'least') await serveLeast(origin, file);
-  else report(await benchInvoke());
-}
+if (import.meta.main) report(await benchInvoke());

@@ -67,6 +67,8 @@ function sendAll(): void {
 }
 
 function send({ response, status, type, text }: Answer): void {
+  // Nobody is there any more, or has been told something else: the others of the turn must have theirs.
+  if (response.destroyed || response.headersSent) return void response.destroy();
   const bytes = Buffer.byteLength(text);
   response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': bytes });
   // Text that is all ASCII takes a shorter way.

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defineModule } from '../../src/module.ts';
 import { auth } from '../../src/modules/auth/index.ts';
@@ -110,6 +111,25 @@ describe.each(ways)('a POST answered %s', (way) => {
     expect(answers.map(({ status }) => status)).toEqual([400, 200]);
     expect(answers[0]?.text).toBe(answers[1]?.text);
     expect(answers[0]?.text).not.toContain('"http"');
+  });
+
+  test('is its own, also of many at once, of requests in a row on one connection, and where others have gone', async () => {
+    const asked = (name: string) => JSON.stringify({ query: `{ ${name}: viewer { name } }` });
+    const { port } = new URL(servers[way].url);
+    const request = (body: string) =>
+      `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: ${json}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const [inRow, gone] = [connect(Number(port), '127.0.0.1'), connect(Number(port), '127.0.0.1')];
+    gone.end(request(asked('gone')), () => gone.destroy());
+    inRow.write(['first', 'second', 'third'].map((name) => request(asked(name))).join(''));
+    const names = Array.from({ length: 20 }, (_, index) => `a${index}`);
+    const answers = await Promise.all(names.map(async (name) => (await post(way, asked(name))).text));
+    expect(answers).toEqual(names.map((name) => `{"data":{"${name}":{"name":"local"}}}`));
+    let received = '';
+    for await (const chunk of inRow) {
+      received += String(chunk);
+      if (received.includes('third')) break;
+    }
+    expect(received.match(/first|second|third/g)).toEqual(['first', 'second', 'third']);
   });
 
   test('names the field of a variable', async () => {

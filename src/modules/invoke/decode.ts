@@ -56,7 +56,7 @@ export async function* decodedInTurn(
 ): AsyncGenerator<Buffer, undefined> {
   const guards = () => [limited(maxBytes + slackBytes)];
   const held = await received(raw, maxBytes + slackBytes);
-  const leave = await turn();
+  const leave = await turn(encodings.includes('br') ? places : 1);
   try {
     yield* pass(held, encodings, guards);
   } finally {
@@ -114,18 +114,27 @@ async function received(raw: AsyncIterable<Buffer>, enough: number): Promise<Asy
   })();
 }
 
-/** Of the process, as its memory is. */
-const turns = { free: 2, waiting: [] as (() => void)[] };
+/** So many are decoded at once in the process, whose memory it is; of br, which takes most, one alone. */
+const places = 2;
+const turns = { free: places, waiting: [] as { wanted: number; begin: () => void }[] };
 
-/** Resolves when it is one's turn, with what ends it. */
-async function turn(): Promise<() => void> {
-  if (turns.free > 0) turns.free -= 1;
-  else await new Promise<void>((resolve) => void turns.waiting.push(resolve));
+/** Resolves when it is one's turn, in the order in which they came, with what ends it. */
+async function turn(wanted: number): Promise<() => void> {
+  const began = new Promise<void>((begin) => void turns.waiting.push({ wanted, begin }));
+  beginNext();
+  await began;
   return () => {
-    const next = turns.waiting.shift();
-    if (next) next();
-    else turns.free += 1;
+    turns.free += wanted;
+    beginNext();
   };
+}
+
+function beginNext(): void {
+  for (let next = turns.waiting[0]; next && next.wanted <= turns.free; next = turns.waiting[0]) {
+    turns.free -= next.wanted;
+    turns.waiting.shift();
+    next.begin();
+  }
 }
 
 async function* withFirst(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

@@ -42,7 +42,7 @@ export async function* decoded(
   encodings: readonly string[],
   maxBytes: number,
 ): AsyncGenerator<Buffer, undefined> {
-  yield* pass(raw, encodings, (name) => [limited(maxBytes + slackBytes), ...(name === 'br' ? [smallWindow()] : [])]);
+  yield* pass(raw, encodings, (name) => [limited(maxBytes + slackBytes), ...(name === 'br' ? [narrowOrFew()] : [])]);
 }
 
 /**
@@ -154,19 +154,30 @@ function limited(maxBytes: number): Transform {
   });
 }
 
-/**
- * Refuses br with a window of 16 MiB (RFC 7932, section 9.1), more than any decoder here is given: a stream has it for as
- * long as it lasts.
- */
-function smallWindow(): Transform {
+/** Streams of br with a window of 16 MiB that may be read at once: each has it for as long as it lasts. */
+const mostWide = 2;
+let wide = 0;
+
+/** Refuses br with such a window (RFC 7932, section 9.1) while there are as many as may be. */
+function narrowOrFew(): Transform {
   let begun = false;
+  let counted = false;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      const tooLarge = !begun && ((chunk[0] ?? 0) & 0x0f) === 0x0f;
+      const isWide = !begun && ((chunk[0] ?? 0) & 0x0f) === 0x0f;
       begun = true;
-      if (tooLarge)
-        done(new CallFailure('UNSUPPORTED_CONTENT', 'The br of the answer has too large a window for a stream.'));
-      else done(null, chunk);
+      if (isWide && wide >= mostWide) {
+        const message = 'Too many streams of br with a window of 16 MiB are read now. Try again when one has ended.';
+        return done(new CallFailure('UNSUPPORTED_CONTENT', message));
+      }
+      if (isWide) wide += 1;
+      counted ||= isWide;
+      done(null, chunk);
+    },
+    destroy(error, done) {
+      if (counted) wide -= 1;
+      counted = false;
+      done(error);
     },
   });
 }

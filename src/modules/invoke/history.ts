@@ -64,11 +64,14 @@ const ofKey = 'caller = ? AND mutation = ? AND idempotency_key = ?';
 
 const allValues = (entry: Entry): SqlValue[] => [...values(entry), ...bodyValues(entry)];
 
-/** By the number of entries: one text for all times, so that it is neither made nor read again. */
-const saving = Array.from({ length: mostAtOnce + 1 }, (_, entries) => {
-  const rows = Array<string>(entries).fill(row).join(', ');
-  return `INSERT INTO invocations (${allColumns.join(', ')}) VALUES ${rows} ON CONFLICT (id) DO UPDATE SET ${onConflict}`;
-});
+/** By the number of entries: the same text each time, so that it is neither made nor read again. */
+const saves: string[] = [];
+
+function saveOf(entries: number): string {
+  const rows = () => Array<string>(entries).fill(row).join(', ');
+  return (saves[entries] ??=
+    `INSERT INTO invocations (${allColumns.join(', ')}) VALUES ${rows()} ON CONFLICT (id) DO UPDATE SET ${onConflict}`);
+}
 
 /** Opens the history: brings its tables up to date. */
 export async function openHistory(options: HistoryOptions): Promise<History> {
@@ -87,7 +90,7 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
     save: async (entries) => {
       const params: SqlValue[] = [];
       for (const entry of entries) params.push(...allValues(entry));
-      await database.run(saving[entries.length] ?? '', ...params);
+      await database.run(saveOf(entries.length), ...params);
       await trim.after(entries);
     },
     get: async (caller, id) => {

@@ -251,14 +251,35 @@ export function streamContract({ open: openServer, reach }: Way): void {
       expect({ text, outcome: invocation.outcome }).toEqual({ text: '', outcome: 'UNSUPPORTED_CONTENT' });
     });
 
-    test.each([
-      [22, { text: 'data: x\n\n', outcome: 'COMPLETED' }],
-      [23, { text: 'data: x\n\n', outcome: 'COMPLETED' }],
-      [24, { text: '', outcome: 'UNSUPPORTED_CONTENT' }],
-    ])('br with a window of 2^%i', async (bits, end) => {
-      const body = brotliCompressSync('data: x\n\n', { params: { [constants.BROTLI_PARAM_LGWIN]: bits } });
-      const { text, invocation } = await read(answer(body, { 'content-encoding': 'br' }));
-      expect({ text, outcome: invocation.outcome }).toEqual(end);
+    const brotli = (bits: number) =>
+      brotliCompressSync('data: x\n\n', { params: { [constants.BROTLI_PARAM_LGWIN]: bits } });
+
+    test.each([22, 23, 24])('br with a window of 2^%i', async (bits) => {
+      const { text, invocation } = await read(answer(brotli(bits), { 'content-encoding': 'br' }));
+      expect({ text, outcome: invocation.outcome }).toEqual({ text: 'data: x\n\n', outcome: 'COMPLETED' });
+    });
+
+    test('br with the largest window: two streams at once', async () => {
+      const end = async (bits: number) => {
+        const { text, invocation } = await read(answer(brotli(bits), { 'content-encoding': 'br' }));
+        return `${text} ${invocation.outcome}`;
+      };
+      const streams: Awaited<ReturnType<typeof open>>[] = [];
+      for (let n = 0; n < 2; n++) {
+        const stream = await open((socket) => socket.write(head('text/event-stream', 'content-encoding: br\r\n')));
+        stream.socket.write(brotli(24));
+        expect(await stream.next()).toMatchObject({ text: 'data: x\n\n' });
+        streams.push(stream);
+      }
+      expect(await end(24)).toBe(' UNSUPPORTED_CONTENT');
+      expect(await end(23)).toBe('data: x\n\n COMPLETED');
+      const [ended, left] = streams;
+      ended?.socket.end();
+      expect(await ended?.next()).toMatchObject({ final: true, invocation: { outcome: 'COMPLETED' } });
+      expect(await end(24)).toBe('data: x\n\n COMPLETED');
+      await left?.answers.return?.();
+      await run.upstream.idle();
+      expect([await end(24), await end(24)]).toEqual(Array(2).fill('data: x\n\n COMPLETED'));
     });
 
     test('too much is cut at the limit, and the connection closed', async () => {
